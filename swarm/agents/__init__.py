@@ -1,0 +1,1 @@
+"""Who does the work: specialists, all `dspy.Module`s behind one interface."""

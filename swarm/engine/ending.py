@@ -1,0 +1,105 @@
+"""How a run ends, once nothing can start and nothing is in flight. In this order: paused, complete, stalled, incomplete.
+
+(Cancelled comes before all of these and is decided by whoever cancels.)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from swarm.engine.events import RunEnded, RunPaused
+from swarm.engine.gates import read_gate, share_reachable, unverified
+from swarm.engine.schedule import blocked, describe
+from swarm.engine.state import Stage, State
+from swarm.plans.checks import Approval, PhaseDone
+from swarm.plans.found import Found
+from swarm.plans.graph import PhaseNode
+from swarm.signatures.evidence import Verdict
+
+__all__ = ["EXIT_OF", "conclude", "pause_for_approval", "stall_reasons"]
+
+EXIT_OF = {"complete": 0, "incomplete": 1, "stalled": 1, "cancelled": 1}
+_NAMED = 10
+
+
+def pause_for_approval(state: State) -> RunPaused | None:
+    """The pause of a run that could go on once somebody approves, or None."""
+    waiting = [phase for phase in state.graph.phases if phase.id not in state.opened and _only_approval_missing(state, phase)]
+    if not waiting:
+        return None
+    words = [f'phase "{phase.id}" waits for the approval of {_approvers(phase)}: swarm approve RUN {phase.id}' for phase in waiting]
+    return RunPaused(reason="; ".join(words), missing=False)
+
+
+def _only_approval_missing(state: State, phase: PhaseNode) -> bool:
+    """`run` and `gap` conditions are measured once the approval is there."""
+    reading = read_gate(state, phase)
+    shut = [position for position in reading.waits_for if position not in reading.measurable]
+    return bool(shut) and all(isinstance(phase.gate[position], Approval) for position in shut)
+
+
+def _approvers(phase: PhaseNode) -> str:
+    return ", ".join(condition.approval for condition in phase.gate if isinstance(condition, Approval))
+
+
+def conclude(state: State, gaps: Sequence[Found], success: Sequence[Verdict]) -> RunEnded:
+    """The end of a run.
+
+    Args:
+        gaps: what the detectors found on the final tree.
+        success: the plan's and the categories' success checks on the final tree.
+    """
+    stalled = tuple(stall_reasons(state))
+    missing = tuple(_missing(state, gaps, success))
+    if not stalled and not missing:
+        return RunEnded(state="complete", gaps=(), success=tuple(success))
+    ending = "stalled" if stalled else "incomplete"
+    return RunEnded(state=ending, reasons=(*stalled, *missing), gaps=tuple(gaps), success=tuple(success))  # type: ignore[arg-type] # mypy widens the two literals to str
+
+
+def stall_reasons(state: State) -> Iterator[str]:
+    """For each phase that cannot open any more while work waits in it: the conditions, the tasks that keep it shut, the reachable share."""
+    dead = _dead(state)
+    for phase in state.graph.phases:
+        if phase.id in state.opened or not any(unverified(state, phase.id)):
+            continue
+        reading = read_gate(state, phase)
+        for position in reading.waits_for:
+            yield f'phase "{phase.id}" stays shut: {_shut_by(state, phase, position, dead, describe(state, phase, position, reading.measured[position]))}'
+
+
+def _dead(state: State) -> set[str]:
+    """At the end, whatever is not finished will not be, without a person."""
+    failed = {name for name, record in state.tasks.items() if record.stage is Stage.FAILED}
+    shut = {name for phase in state.graph.phases if phase.id not in state.opened for name in unverified(state, phase.id)}
+    left_out = set(state.tasks) - state.selected if state.selected is not None else set()
+    return failed | blocked(state) | shut | {name for name in left_out if not state.finished(name)}
+
+
+def _shut_by(state: State, phase: PhaseNode, position: int, dead: set[str], text: str) -> str:
+    condition = phase.gate[position]
+    if not isinstance(condition, PhaseDone):
+        return text
+    keep_shut = [name for name in state.graph.in_phase.get(condition.phase, ()) if name in dead]
+    reachable = share_reachable(state, condition.phase, dead)
+    return f"{text}; {reachable:.0%} can still be reached; {_some(keep_shut)} keep{'s' if len(keep_shut) == 1 else ''} it shut"
+
+
+def _missing(state: State, gaps: Sequence[Found], success: Sequence[Verdict]) -> Iterator[str]:
+    names = {stage: [n for n, r in state.tasks.items() if r.stage is stage] for stage in (Stage.FAILED, Stage.WAITING)}
+    left_out = [n for n in names[Stage.WAITING] if state.selected is not None and n not in state.selected]
+    held = [n for n in names[Stage.WAITING] if n not in set(left_out)]
+    if names[Stage.FAILED]:
+        yield f"failed: {_some(names[Stage.FAILED])}"
+    if held:
+        yield f"not begun: {_some(held)}"
+    if left_out:
+        yield f"left out by --only: {_some(left_out)}"
+    if gaps:
+        yield f"gaps left: {_some([str(gap) for gap in gaps])}"
+    red = [verdict.check for verdict in success if not verdict.green]
+    if red:
+        yield f"success checks not met: {_some(red)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

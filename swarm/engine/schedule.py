@@ -1,0 +1,206 @@
+"""What should happen now. Decides and never does: the runner, a rehearsal and a test are three doers of one decision.
+
+No waves: a task starts the moment its own needs and its phase allow it, whatever its siblings do. Among those that
+could start, the smaller category priority comes first, then the longest remaining path.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from swarm.engine.events import Measured
+from swarm.engine.gates import GateReading, read_gate, unverified
+from swarm.engine.state import FINISHED, Stage, State
+from swarm.plans.checks import PhaseDone
+from swarm.plans.graph import PhaseNode
+
+__all__ = [
+    "CompleteLanding",
+    "CompleteRollback",
+    "Decision",
+    "MeasureGate",
+    "OpenPhase",
+    "Room",
+    "StartAttempt",
+    "blocked",
+    "decide",
+    "obstacles",
+    "shown_state",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Start the task's next attempt."""
+
+    task: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPhase:
+    """The gate holds: open the phase."""
+
+    phase: str
+    gate: tuple[Measured, ...]
+    debt: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureGate:
+    """Measure the gate's `run` and `gap` conditions on the head."""
+
+    phase: str
+    conditions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteLanding:
+    """A scheduler died between the two records of a landing: bring it to its end."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteRollback:
+    """A rollback was cut off between its two records: bring it to its end."""
+
+
+Decision = StartAttempt | OpenPhase | MeasureGate | CompleteLanding | CompleteRollback
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the doer has in hand.
+
+    Attributes:
+        slots: attempts that may start now.
+        in_hand: tasks whose attempt or landing is being carried out.
+        measuring: phases whose gate is being measured.
+    """
+
+    slots: int
+    in_hand: frozenset[str] = field(default_factory=frozenset)
+    measuring: frozenset[str] = field(default_factory=frozenset)
+
+
+def decide(state: State, room: Room) -> tuple[Decision, ...]:
+    """Everything that should happen now, in the order in which it should begin."""
+    unfinished = tuple(_complete(state, room))
+    if unfinished:
+        return unfinished
+    gates = tuple(_gates(state, room))
+    if any(isinstance(decision, OpenPhase) for decision in gates):
+        return gates
+    return (*gates, *(StartAttempt(task, state.tasks[task].begun + 1) for task in state.next_ready(room.slots)))
+
+
+def _complete(state: State, room: Room) -> Iterator[Decision]:
+    if state.rolling is not None:
+        yield CompleteRollback()
+    yield from (CompleteLanding(task) for task in sorted(state.landing - room.in_hand))
+
+
+def _gates(state: State, room: Room) -> Iterator[Decision]:
+    for phase in state.graph.phases:
+        if phase.id not in state.opened:
+            decision = _gate(state, room, phase, read_gate(state, phase))
+            if decision is not None:
+                yield decision
+
+
+def _gate(state: State, room: Room, phase: PhaseNode, reading: GateReading) -> Decision | None:
+    if reading.holds:
+        return OpenPhase(phase.id, reading.measured, tuple(_debt(state, phase)))
+    taken = state.measured.get(phase.id)
+    stale = taken is None or taken.head != state.head
+    if reading.wants_measurement and stale and phase.id not in room.measuring:
+        return MeasureGate(phase.id, reading.measurable)
+    return None
+
+
+def _debt(state: State, phase: PhaseNode) -> Iterator[str]:
+    """What the phases that the gate asks about still owe at this moment."""
+    asked = dict.fromkeys(c.phase for c in phase.gate if isinstance(c, PhaseDone))
+    return (name for other in asked for name in unverified(state, other))
+
+
+def blocked(state: State) -> set[str]:
+    """Tasks that wait for a failed one, directly or through others."""
+    failed = [name for name, record in state.tasks.items() if record.stage is Stage.FAILED]
+    return {name for name in state.graph.dependents(failed) if state.tasks[name].stage is Stage.WAITING}
+
+
+def shown_state(state: State, task: str, blocked_tasks: set[str]) -> str:
+    """A task's state in the words of `swarm status`."""
+    record = state.tasks[task]
+    if record.stage is Stage.LANDING:
+        return "running"
+    if state.ended is not None and state.ended.state == "cancelled" and record.stage is Stage.WAITING:
+        return "cancelled"
+    if record.stage is not Stage.WAITING:
+        return record.stage.value
+    if task in blocked_tasks:
+        return "blocked"
+    return "ready" if state.could_start(task) else "waiting"
+
+
+def obstacles(state: State, task: str) -> Iterator[str]:
+    """Why a task is not running, in words; nothing when only room is missing. From the same state that `decide` reads."""
+    record, node = state.tasks[task], state.graph.tasks[task]
+    if record.stage is not Stage.WAITING:
+        yield from _not_waiting(state, task)
+        return
+    if state.selected is not None and task not in state.selected:
+        yield "--only left it out of this run"
+    for need in node.needs:
+        if not state.finished(need):
+            yield f"it needs {need}, which is {state.tasks[need].stage.value}{_why(state, need)}"
+    if node.phase not in state.opened:
+        yield from _shut(state, node.phase)
+
+
+def _why(state: State, task: str) -> str:
+    record = state.tasks[task]
+    if record.stage is Stage.FAILED:
+        return f" after {record.spent} attempts: {record.reason.splitlines()[0] if record.reason else ''}"
+    return ""
+
+
+def _not_waiting(state: State, task: str) -> Iterator[str]:
+    record = state.tasks[task]
+    if record.stage is Stage.FAILED:
+        yield f"all {record.spent} attempts were refused; `swarm retry RUN {task}` gives them back"
+        yield from (f"attempt {refused.attempt}: {refused.text}" for refused in record.refusals)
+    elif record.stage in FINISHED:
+        yield f"it is {record.stage.value}: nothing is left to do"
+    else:
+        yield f"attempt {record.begun} is {record.stage.value}"
+
+
+def _shut(state: State, phase_id: str) -> Iterator[str]:
+    phase = next(phase for phase in state.graph.phases if phase.id == phase_id)
+    reading = read_gate(state, phase)
+    for position in reading.waits_for:
+        yield f'phase "{phase_id}" is not open: {describe(state, phase, position, reading.measured[position])}'
+
+
+def describe(state: State, phase: PhaseNode, position: int, measured: Measured) -> str:
+    """A condition that is not met, with what it was found to be."""
+    condition = phase.gate[position]
+    if isinstance(condition, PhaseDone):
+        return _describe_share(state, condition, phase.must[position], measured)
+    if str(position) in getattr(state.measured.get(phase.id), "conditions", {}):
+        return f"{measured.condition} was not met when it was last measured"
+    return f"{measured.condition} is not met yet"
+
+
+def _describe_share(state: State, condition: PhaseDone, must: tuple[str, ...], measured: Measured) -> str:
+    parts = [f'phase "{condition.phase}" is {measured.value or 0:.0%} done of {condition.threshold:.0%}']
+    if condition.phase not in state.opened:
+        parts.append("and not open itself")
+    missing = [name for name in must if not state.finished(name)]
+    if missing:
+        parts.append(f"and must have {', '.join(missing)}")
+    return " ".join(parts)
+
+

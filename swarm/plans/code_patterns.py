@@ -1,0 +1,168 @@
+"""Code by its shape: the only file that calls ast-grep. Texts in, lines and new texts out.
+
+ast-grep's Python door matches but does not apply a rule's `fix`, so the few rules of filling one in are here: `$NAME` is the
+matched node's text, `$$$NAME` the text from the first to the last of several nodes, and a fix of several lines is indented
+like the code that it replaces.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["LANGUAGES", "PatternError", "Rule", "language_of", "matching_code_lines", "read_rules", "rewrite"]
+
+LANGUAGES: Final[Mapping[str, str]] = {
+    ".bash": "bash",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".ex": "elixir",
+    ".go": "go",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".hs": "haskell",
+    ".html": "html",
+    ".java": "java",
+    ".js": "javascript",
+    ".json": "json",
+    ".jsx": "javascript",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".mjs": "javascript",
+    ".php": "php",
+    ".py": "python",
+    ".pyi": "python",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+    ".sh": "bash",
+    ".swift": "swift",
+    ".ts": "typescript",
+    ".tsx": "tsx",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+"""File ending to the grammar that reads it."""
+
+_CAUSE: Final = re.compile(r"^\s+\d+: (.+)$", re.MULTILINE)
+_VARIABLE: Final = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
+_RULE_KEYS: Final = frozenset({"id", "language", "rule", "constraints", "utils", "transform", "fix", "message", "note", "severity"})
+_MATCHER_KEYS: Final = ("rule", "constraints", "utils", "transform")
+
+
+class PatternError(ValueError):
+    """A pattern or rule that ast-grep does not understand; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a codemod file: what to find in which language, and what to put there."""
+
+    id: str
+    language: str
+    matcher: Mapping[str, Any]
+    fix: str
+
+
+def language_of(path: str) -> str | None:
+    """The grammar for a path, by its ending."""
+    return LANGUAGES.get(Path(path).suffix.lower())
+
+
+def matching_code_lines(text: str, language: str, pattern: str) -> list[int]:
+    """Lines, from 1, that code of a shape begins on or reaches over.
+
+    Raises:
+        PatternError: the pattern is none of that language.
+    """
+    ranges = [node.range() for node in _find(text, language, {"rule": {"pattern": pattern}})]
+    return sorted({line + 1 for r in ranges for line in range(r.start.line, r.end.line + 1)})
+
+
+def read_rules(content: bytes, name: str) -> tuple[Rule, ...]:
+    """The rules of a codemod file: YAML documents as ast-grep writes them, each with a `fix`.
+
+    Raises:
+        PatternError: it is no such file, or a rule in it cannot be used.
+    """
+    import yaml
+
+    try:
+        documents = list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise PatternError(f"{name} is no YAML: {' '.join(str(error).split())}") from error
+    rules = tuple(_rule(document, name) for document in documents if document is not None)
+    if not rules:
+        raise PatternError(f"{name} holds no rule")
+    return rules
+
+
+def _rule(document: Any, name: str) -> Rule:
+    if not isinstance(document, dict) or not {"rule", "fix", "language"} <= document.keys():
+        raise PatternError(f"{name}: a rule has language:, rule: and fix:")
+    unknown = sorted(set(map(str, document)) - _RULE_KEYS)
+    if unknown:
+        raise PatternError(f'{name}: "{unknown[0]}" is no key of a rule that this release applies')
+    language = str(document["language"]).lower()
+    if language not in LANGUAGES.values() or not isinstance(document["fix"], str):
+        raise PatternError(f"{name}: language: {language} and a fix: of text are needed; languages: {', '.join(sorted(set(LANGUAGES.values())))}")
+    rule = Rule(str(document.get("id", name)), language, {k: document[k] for k in _MATCHER_KEYS if k in document}, document["fix"])
+    _find("", rule.language, rule.matcher)
+    return rule
+
+
+def rewrite(text: str, rule: Rule) -> str:
+    """The text with every outermost match of a rule replaced. What lies inside a match is left to its fix.
+
+    Raises:
+        PatternError: the rule cannot be used.
+    """
+    edits, reached = [], -1
+    found = _find(text, rule.language, rule.matcher)
+    root = _root(text, rule.language)
+    for node in sorted(found, key=lambda n: n.range().start.index):
+        if node.range().start.index >= reached:
+            reached = node.range().end.index
+            edits.append(node.replace(_filled(text, node, rule.fix)))
+    return str(root.commit_edits(edits)) if edits else text
+
+
+def _filled(text: str, node: Any, fix: str) -> str:
+    filled = _VARIABLE.sub(lambda found: _captured(text, node, found), fix.removesuffix("\n"))
+    start = node.range().start
+    line_start = text.rfind("\n", 0, start.index) + 1
+    margin = re.match(r"[ \t]*", text[line_start : start.index])
+    return filled.replace("\n", "\n" + (margin[0] if margin else ""))
+
+
+def _captured(text: str, node: Any, found: re.Match[str]) -> str:
+    if found[1]:
+        nodes = node.get_multiple_matches(found[1])
+        return text[nodes[0].range().start.index : nodes[-1].range().end.index] if nodes else ""
+    one = node.get_match(found[2])
+    if one is not None:
+        return str(one.text())
+    return str(node.get_transformed(found[2]) or "")
+
+
+def _root(text: str, language: str) -> Any:
+    from ast_grep_py import SgRoot
+
+    return SgRoot(text, language).root()
+
+
+def _find(text: str, language: str, matcher: Mapping[str, Any]) -> list[Any]:
+    try:
+        return list(_root(text, language).find_all(dict(matcher)))
+    except RuntimeError as error:
+        raise PatternError(_cause(str(error))) from error
+
+
+def _cause(text: str) -> str:
+    """The innermost cause, without the stack that comes with it."""
+    causes = _CAUSE.findall(text.partition("Stack backtrace")[0])
+    return " ".join(causes[-1].split()).replace("µ", "$") if causes else text.splitlines()[0]

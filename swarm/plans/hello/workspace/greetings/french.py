@@ -1,0 +1,10 @@
+"""Greetings in French."""
+
+from __future__ import annotations
+
+
+def greet(name: str) -> str:
+    """Greets somebody, and returns what was said."""
+    words = f"Bonjour, {name}!"
+    print(words)
+    return words

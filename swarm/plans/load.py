@@ -1,0 +1,295 @@
+"""From a plan file to a `Plan`, or to all that is wrong with its text. Only `load_plan` reads the disk."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from swarm.errors import PlanRefused, UsageError
+from swarm.home import ID_PATTERN
+from swarm.plans.problems import Code, Mark, Problem
+from swarm.plans.schema import Agent, Codemod, Command, ContractField, PlanFile, Template
+from swarm.plans.vocabulary import ROSTER
+from swarm.plans.yaml_text import MAX_BYTES, YamlText, read_yaml
+from swarm.signatures.contracts import Contracts, FieldSpec
+
+__all__ = ["Location", "NamedFile", "Plan", "load_plan", "named_files", "parse_plan"]
+
+Location = tuple[str | int, ...]
+_IN_PLAN_DIR: Final = re.compile(r"\$(?:SWARM_PLAN_DIR|\{SWARM_PLAN_DIR\})/([A-Za-z0-9_@%+=:,./-]+)")
+_PROGRAM_FILE: Final = re.compile(r"(?P<path>[^:]+\.py):(?P<name>\w+)")
+_CONSTRAINTS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
+_STORED_BYTES: Final = 64 * 1024 * 1024
+_UNSTORED: Final = frozenset({"__pycache__", ".git", ".swarm"})
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that the plan names, relative to the plan's folder. `tree`: the whole folder it stands in goes with it."""
+
+    path: str
+    at: Location
+    tree: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan whose text is well-formed. Whether it can work is for the proofs.
+
+    Attributes:
+        file: the name that problems give it.
+        files: contents of the files it names, by path relative to the plan.
+        executables: those of them that may be executed.
+        folder: where it was read; None for a stored plan.
+    """
+
+    file: str
+    spec: PlanFile
+    source: YamlText
+    contracts: Contracts
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    executables: frozenset[str] = frozenset()
+    folder: Path | None = None
+    load_problems: tuple[Problem, ...] = ()
+
+    def problem(self, at: Location, code: Code, text: str, *, key: bool = False, warning: bool = False) -> Problem:
+        """A problem at a place of the plan."""
+        mark: Mark = self.source.mark(at, key=key)
+        return Problem(self.file, mark.line, mark.column, code, text, "warning" if warning else "error")
+
+    @property
+    def agents(self) -> dict[str, Agent]:
+        """The shipped roster with the plan's additions and overrides."""
+        merged = {name: Agent(role=role, program="react") for name, role in ROSTER.items()}
+        for name, given in self.spec.agents.items():
+            base = merged.get(name, Agent(role=name, program="react"))
+            merged[name] = base.model_copy(update=given.model_dump(exclude_unset=True))
+        return merged
+
+
+def load_plan(path: Path, file: str | None = None) -> Plan:
+    """Reads a plan and the files it names.
+
+    Args:
+        path: the YAML file.
+        file: the name to give in problems; the path as typed unless said.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read as text.
+        PlanRefused: its text is not a plan; every problem is listed.
+    """
+    text = _read_text(path)
+    plan = parse_plan(text, file or str(path))
+    files, problems = _read_files(plan, path.parent)
+    return Plan(
+        file=plan.file,
+        spec=plan.spec,
+        source=plan.source,
+        contracts=plan.contracts,
+        files=files,
+        executables=frozenset(name for name in files if os.access(path.parent / name, os.X_OK)),
+        folder=Path(os.path.abspath(path.parent)),
+        load_problems=tuple(problems),
+    )
+
+
+def parse_plan(text: str, file: str, files: Mapping[str, bytes] | None = None) -> Plan:
+    """A plan from its text and the contents of the files it names. Reads nothing.
+
+    Raises:
+        PlanRefused: the text is not a plan.
+    """
+    source = read_yaml(text, file)
+    problems = list(source.problems)
+    if any(problem.code == "syntax" for problem in problems):
+        raise PlanRefused(problems)
+    spec = _model(source, problems)
+    if problems or spec is None:
+        raise PlanRefused(sorted(problems))
+    return Plan(file=file, spec=spec, source=source, contracts=Contracts(_declared(spec)), files=files or {})
+
+
+def _model(source: YamlText, problems: list[Problem]) -> PlanFile | None:
+    if not isinstance(source.value, dict):
+        problems.append(Problem(source.file, 1, 1, "wrong-type", "a plan is a mapping that begins with plan: NAME"))
+        return None
+    try:
+        return PlanFile.model_validate(source.value, context={"problems": problems, "file": source.file})
+    except ValidationError as error:
+        problems += [_problem(source, dict(details)) for details in error.errors(include_url=False)]
+        return None
+
+
+def _problem(source: YamlText, details: dict[str, Any]) -> Problem:
+    loc: Location = details["loc"]
+    code: Code = "missing-key" if details["type"] == "missing" else "wrong-type"
+    mark = source.mark(loc, key="[key]" in loc)
+    return Problem(source.file, mark.line, mark.column, code, _text(details, loc))
+
+
+def _text(details: dict[str, Any], loc: Location) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "missing":
+        return f'the key "{loc[-1]}" is missing'
+    if kind == "string_pattern_mismatch":
+        return f"{details['input']!r} is no {_name_kind(str(context.get('pattern')))}"
+    message: str = details["msg"]
+    if kind.endswith("_type") or kind.endswith("_parsing"):
+        return f"{message[0].lower()}{message[1:]}, not {_shown(details['input'])}"
+    return f"{message[0].lower()}{message[1:]}"
+
+
+def _name_kind(pattern: str) -> str:
+    if ID_PATTERN in pattern:
+        return "id: lower-case letters, digits and '-', at most 64, not starting with '-'"
+    return "name: a letter, then letters, digits and '_'"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return f"{value!r:.60}" + (" (quote it if it is text)" if isinstance(value, (int, float)) else "")
+
+
+def _declared(spec: PlanFile) -> dict[str, dict[str, FieldSpec]]:
+    return {name: {key: _field(entry) for key, entry in fields.items()} for name, fields in spec.contracts.items()}
+
+
+def _field(entry: ContractField) -> FieldSpec:
+    constraints = {key: getattr(entry, key) for key in _CONSTRAINTS if getattr(entry, key) is not None}
+    return FieldSpec(
+        type=entry.type,
+        required=entry.required,
+        default=entry.default,
+        measured=entry.measured,
+        about=entry.about,
+        constraints=constraints,
+    )
+
+
+def named_files(spec: PlanFile) -> Iterator[NamedFile]:
+    """Every file of the plan's own that it names: what a run stores, and what a task's definition depends on."""
+    for name, agent in spec.agents.items():
+        at: Location = ("agents", name)
+        yield from _program_file(agent.program, (*at, "program"))
+        if agent.state:
+            yield NamedFile(agent.state, (*at, "state"))
+    for name, gap in spec.gaps.items():
+        yield from _in_command(getattr(gap, "listed_by", None), ("gaps", name, "listed_by"))
+    for category, body in spec.categories.items():
+        for task in body.tasks:
+            yield from task_files(spec, category, task)
+    yield from _check_files(spec)
+
+
+def task_files(spec: PlanFile, category: str, task: str) -> Iterator[NamedFile]:
+    """The files that one task's `do:`, `program:` and checks name."""
+    entry, at = spec.categories[category].tasks[task], ("categories", category, "tasks", task)
+    yield from _program_file(entry.program, (*at, "program"))
+    for position, step in enumerate(entry.do):
+        yield from _step_files(step, (*at, "do", position))
+    for key, checks in (("done_when", entry.done_when), ("keep", entry.keep)):
+        for position, check in enumerate(checks):
+            yield from _in_command(getattr(check, "run", None), (*at, key, position, "run"))
+
+
+def _step_files(step: Command | Template | Codemod, at: Location) -> Iterator[NamedFile]:
+    match step:
+        case Template():
+            yield NamedFile(step.template, (*at, "template"))
+        case Codemod():
+            yield NamedFile(step.codemod, (*at, "codemod"))
+        case Command():
+            yield from _in_command(step.command, (*at, "command"))
+
+
+def _check_files(spec: PlanFile) -> Iterator[NamedFile]:
+    places: list[tuple[Location, Any]] = [(("success",), spec.success)]
+    places += [(("categories", name, "success"), body.success) for name, body in spec.categories.items()]
+    places += [
+        (("phases", position, name, "gate"), phase.gate) for position, entry in enumerate(spec.phases) for name, phase in entry.items()
+    ]
+    for at, checks in places:
+        for position, check in enumerate(checks):
+            yield from _in_command(getattr(check, "run", None), (*at, position, "run"))
+
+
+def _program_file(program: str | None, at: Location) -> Iterator[NamedFile]:
+    found = _PROGRAM_FILE.fullmatch(program or "")
+    if found:
+        yield NamedFile(found["path"], at)
+
+
+def _in_command(command: str | list[str] | None, at: Location) -> Iterator[NamedFile]:
+    """`$SWARM_PLAN_DIR/tools/x.py` names the folder `tools` whole, since x.py may use what stands beside it."""
+    words = [command] if isinstance(command, str) else command or []
+    for found in (match for word in words for match in _IN_PLAN_DIR.finditer(word)):
+        top, _, rest = found[1].partition("/")
+        yield NamedFile(found[1], at, tree=bool(rest)) if rest or top else NamedFile(top, at)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB: no plan")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no plan at {path}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read the plan {path}: {error.strerror}") from error
+
+
+def _read_files(plan: Plan, folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for named in named_files(plan.spec):
+        trouble = _unsafe(named.path) or _read_named(folder, named, files)
+        if trouble:
+            code: Code = "unsafe-path" if _unsafe(named.path) else "unknown-name"
+            problems.append(plan.problem(named.at, code, trouble))
+    return files, problems
+
+
+def _unsafe(path: str) -> str | None:
+    if path.startswith("/") or ".." in path.split("/"):
+        return f'"{path}" is not below the plan\'s folder: files are named relative to the plan'
+    return None
+
+
+def _read_named(folder: Path, named: NamedFile, files: dict[str, bytes]) -> str | None:
+    if named.path in files:
+        return None
+    path = folder / named.path
+    if not path.exists():
+        return f'the file "{named.path}" does not exist beside the plan'
+    wanted = [path] if path.is_file() and not named.tree else list(_below(folder / Path(named.path).parts[0]))
+    return _store(folder, wanted, files)
+
+
+def _store(folder: Path, wanted: list[Path], files: dict[str, bytes]) -> str | None:
+    size = sum(map(len, files.values()))
+    for path in wanted:
+        try:
+            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+        except OSError as error:
+            return f"cannot read {path}: {error.strerror}"
+        size += len(files[path.relative_to(folder).as_posix()])
+        if size > _STORED_BYTES:
+            return f"the files that the plan names are larger than {_STORED_BYTES // 1024 // 1024} MiB together"
+    return None
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(set(folders) - _UNSTORED)
+        yield from (Path(root) / name for name in sorted(names) if (Path(root) / name).is_file())

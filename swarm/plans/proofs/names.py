@@ -1,0 +1,120 @@
+"""Every name that the plan uses is declared somewhere, and declared once."""
+
+from collections.abc import Iterable, Iterator
+
+from swarm.plans.checks import Condition, GapClosed, PhaseDone
+from swarm.plans.graph import Graph, selector
+from swarm.plans.load import Location
+from swarm.plans.problems import Problem, did_you_mean
+from swarm.plans.schema import TaskEntry
+from swarm.plans.vocabulary import TOOLS
+
+__all__ = ["unknown_names"]
+
+
+def unknown_names(graph: Graph) -> Iterator[Problem]:
+    """Agents, phases, tasks, contracts, gaps and tools that do not exist; phases that stand twice."""
+    names = _Names(graph)
+    yield from names.agents()
+    yield from names.phases()
+    yield from names.categories()
+    yield from names.checks(("success",), graph.plan.spec.success)
+
+
+class _Names:
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.plan, self.spec = graph, graph.plan, graph.plan.spec
+        self.known_agents = self.plan.agents
+        self.known_phases = [phase.id for phase in graph.phases]
+        self.declared = list(graph.members)
+        self.resolved: dict[tuple[str | None, str], bool] = {}
+
+    def unknown(self, at: Location, kind: str, name: str, known: Iterable[str], *, key: bool = False) -> Iterator[Problem]:
+        if name not in known:
+            yield self.plan.problem(at, "unknown-name", f'there is no {kind} "{name}"{did_you_mean(name, known)}', key=key)
+
+    def agents(self) -> Iterator[Problem]:
+        for name, agent in self.spec.agents.items():
+            for position, tool in enumerate(agent.tools or ()):
+                yield from self.unknown(("agents", name, "tools", position), "tool", tool, TOOLS)
+
+    def phases(self) -> Iterator[Problem]:
+        seen: set[str] = set()
+        for phase in self.graph.phases:
+            if phase.id in seen:
+                yield self.plan.problem(phase.at, "duplicate-key", f'the phase "{phase.id}" stands twice', key=True)
+            seen.add(phase.id)
+            for position, condition in enumerate(phase.gate):
+                yield from self.condition((*phase.at, "gate", position), condition)
+
+    def condition(self, at: Location, condition: Condition) -> Iterator[Problem]:
+        if isinstance(condition, PhaseDone):
+            yield from self.unknown((*at, "phase"), "phase", condition.phase, self.known_phases)
+            for position, text in enumerate(condition.must):
+                yield from self.task((*at, "must", position), text, None)
+        elif isinstance(condition, GapClosed):
+            yield from self.unknown((*at, "gap"), "gap", condition.gap, self.spec.gaps)
+
+    def categories(self) -> Iterator[Problem]:
+        for name, category in self.spec.categories.items():
+            at: Location = ("categories", name)
+            yield from self.unknown((*at, "lead"), "agent", category.lead, self.known_agents)
+            for position, agent in enumerate(category.support):
+                yield from self.unknown((*at, "support", position), "agent", agent, self.known_agents)
+            yield from self.checks((*at, "success"), category.success)
+            own = (category.lead, *category.support)
+            for task, entry in category.tasks.items():
+                yield from self.entry((*at, "tasks", task), name, entry, own)
+
+    def entry(self, at: Location, category: str, entry: TaskEntry, own: tuple[str, ...]) -> Iterator[Problem]:
+        yield from self.unknown((*at, "phase"), "phase", entry.phase, self.known_phases)
+        if entry.agent is not None:
+            yield from self.agent((*at, "agent"), entry.agent, category, own)
+        if entry.for_each is not None:
+            yield from self.unknown((*at, "for_each"), "gap", entry.for_each, self.spec.gaps)
+        for gap in entry.closes:
+            yield from self.unknown((*at, "closes", gap), "gap", gap, self.spec.gaps, key=True)
+        for position, text in enumerate(entry.needs):
+            yield from self.task((*at, "needs", position), text, category)
+        yield from self.contracts(at, entry)
+        yield from self.checks((*at, "done_when"), entry.done_when)
+        yield from self.checks((*at, "keep"), entry.keep)
+
+    def agent(self, at: Location, name: str, category: str, own: tuple[str, ...]) -> Iterator[Problem]:
+        if name not in self.known_agents:
+            yield from self.unknown(at, "agent", name, self.known_agents)
+        elif name not in own:
+            text = f'"{name}" is no agent of {category}: its lead is {own[0]}; add it to support'
+            yield self.plan.problem(at, "unknown-name", text)
+
+    def contracts(self, at: Location, entry: TaskEntry) -> Iterator[Problem]:
+        if entry.hands is not None:
+            yield from self.unknown((*at, "hands"), "contract", entry.hands, self.spec.contracts)
+        for position, name in enumerate(entry.takes):
+            yield from self.unknown((*at, "takes", position), "contract", name, self.spec.contracts)
+
+    def checks(self, at: Location, checks: Iterable[object]) -> Iterator[Problem]:
+        for position, check in enumerate(checks):
+            if isinstance(check, GapClosed):
+                yield from self.unknown((*at, position, "gap"), "gap", check.gap, self.spec.gaps)
+
+    def task(self, at: Location, text: str, category: str | None) -> Iterator[Problem]:
+        """A name is checked against the declared tasks: a member that a fan-out does not have is no error."""
+        if (category, text) not in self.resolved:
+            self.resolved[category, text] = self._declared(text, category)
+        if not self.resolved[category, text]:
+            known = [*self.declared, *(n.split(".", 1)[1] for n in self.declared if category and n.startswith(f"{category}."))]
+            yield self.plan.problem(at, "unknown-name", f'there is no task "{text}"{did_you_mean(text, known)}')
+
+    def _declared(self, text: str, category: str | None) -> bool:
+        base = text.split("[", 1)[0]
+        for name in ([f"{category}.{base}"] if category else []) + [base]:
+            if name in self.graph.members:
+                return "[" not in text or self._fans_out(name)
+            if "*" in name and any(selector(name).fullmatch(declared) for declared in self.declared):
+                return True
+        return False
+
+    def _fans_out(self, name: str) -> bool:
+        category, task = name.split(".", 1)
+        return self.spec.categories[category].tasks[task].for_each is not None

@@ -1,0 +1,282 @@
+"""Contracts: the typed payloads of handoffs, built from a plan as pydantic models.
+
+Payloads come from models, commands and templates, so they are read strictly: no text becomes a number, no number a
+truth value. A whole number is accepted where a `float` is asked for, as JSON does not tell the two apart.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
+
+from swarm.errors import ContractBreach
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["Contracts", "FieldSpec", "TypeProblem", "check_payload"]
+
+_SCALARS: Final = ("str", "int", "float", "bool", "path")
+_CONSTRAINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ge": ("int", "float"),
+    "gt": ("int", "float"),
+    "le": ("int", "float"),
+    "lt": ("int", "float"),
+    "min_length": ("str", "path", "list", "dict"),
+    "max_length": ("str", "path", "list", "dict"),
+    "pattern": ("str", "path"),
+}
+_TOKEN: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.-]*|[\[\],]|[^\s\[\],]+)")
+_SHOWN: Final = 5
+
+
+class TypeProblem(ValueError):
+    """A contract cannot be built. `contract` and `field` say where, `key` which part of the field is wrong."""
+
+    def __init__(self, contract: str, field_: str, text: str, key: str = "type") -> None:
+        super().__init__(text)
+        self.contract, self.field, self.key = contract, field_, key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSpec:
+    """One field, as declared. `constraints` holds those of ge gt le lt min_length max_length pattern that are given."""
+
+    type: str
+    required: bool = True
+    default: Any = None
+    measured: bool = False
+    about: str = ""
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A parsed type: a scalar, `list`, `dict` or `optional` of something, a `literal` of words, or another contract."""
+
+    name: str
+    of: "_Type | None" = None
+    words: tuple[str, ...] = ()
+
+    def contracts(self) -> set[str]:
+        if self.of is not None:
+            return self.of.contracts()
+        return set() if self.name in _SCALARS or self.words else {self.name}
+
+
+class _Parser:
+    """`TYPE := scalar | list[TYPE] | dict[str, TYPE] | optional[TYPE] | literal[word, …] | Contract`."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = _TOKEN.findall(text)
+        self.text = text
+
+    def parse(self) -> _Type:
+        found = self._type()
+        if self.tokens:
+            raise ValueError(f"{self.tokens[0]!r} is left over in {self.text!r}")
+        return found
+
+    def _next(self, wanted: str | None = None) -> str:
+        token = self.tokens.pop(0) if self.tokens else ""
+        if not token or (wanted is not None and token != wanted):
+            raise ValueError(f"{self.text!r} is no type: {f'{wanted!r} expected' if wanted else 'a name expected'}{f', found {token!r}' if token else ''}")
+        return token
+
+    def _type(self) -> _Type:
+        name = self._next()
+        if name in ("list", "dict", "optional", "literal"):
+            return self._generic(name)
+        return _Type(name)
+
+    def _generic(self, name: str) -> _Type:
+        self._next("[")
+        if name == "literal":
+            return _Type("literal", words=self._words())
+        if name == "dict":
+            self._next("str")
+            self._next(",")
+        inner = self._type()
+        self._next("]")
+        return _Type(name, inner)
+
+    def _words(self) -> tuple[str, ...]:
+        words = [self._next()]
+        while (token := self._next()) == ",":
+            words.append(self._next())
+        if token != "]":
+            raise ValueError(f"{self.text!r} is no type: ']' expected, found {token!r}")
+        return tuple(words)
+
+
+class Contracts:
+    """The contracts of a plan, by name.
+
+    Args:
+        declared: contract name to its fields.
+    """
+
+    def __init__(self, declared: Mapping[str, Mapping[str, FieldSpec]]) -> None:
+        self.declared = declared
+        self._types: dict[tuple[str, str], _Type] = {}
+        self._models: dict[str, type[BaseModel]] = {}
+        self.problems = tuple(self._parse_all())
+
+    def _parse_all(self) -> list[TypeProblem]:
+        problems: list[TypeProblem] = []
+        for contract, fields in self.declared.items():
+            for name, spec in fields.items():
+                problems += self._parse(contract, name, spec)
+        return problems or self._recursive()
+
+    def _parse(self, contract: str, name: str, spec: FieldSpec) -> list[TypeProblem]:
+        try:
+            parsed = _Parser(spec.type).parse()
+        except ValueError as error:
+            return [TypeProblem(contract, name, str(error))]
+        unknown = sorted(parsed.contracts() - set(self.declared))
+        if unknown:
+            known = f"{', '.join(_SCALARS)}, list[…], dict[str, …], optional[…], literal[…] or a contract"
+            return [TypeProblem(contract, name, f'the type "{unknown[0]}" does not exist; there are {known}')]
+        self._types[contract, name] = parsed
+        return _constraint_problems(contract, name, spec, parsed)
+
+    def _recursive(self) -> list[TypeProblem]:
+        """A contract that holds itself has no finite payload that we would want."""
+        return [TypeProblem(c, f, f"{c} holds itself") for (c, f) in self._types if c in self._reachable(c, f, set())]
+
+    def _reachable(self, contract: str, name: str, seen: set[str]) -> set[str]:
+        for inner in self._types[contract, name].contracts() - seen:
+            seen.add(inner)
+            for other in self.declared[inner]:
+                self._reachable(inner, other, seen)
+        return seen
+
+    def used_by(self, contract: str) -> dict[str, Mapping[str, FieldSpec]]:
+        """A contract and those it is made of: what its meaning depends on."""
+        seen = {contract}
+        for name in self.declared[contract]:
+            self._reachable(contract, name, seen)
+        return {name: self.declared[name] for name in sorted(seen)}
+
+    def model(self, contract: str) -> "type[BaseModel]":
+        """The pydantic model of a contract. Extra fields are refused, values read strictly."""
+        if contract not in self._models:
+            self._models[contract] = self._build(contract)
+        return self._models[contract]
+
+    def _build(self, contract: str) -> "type[BaseModel]":
+        from pydantic import ConfigDict, create_model
+
+        fields: dict[str, Any] = {name: self._field(contract, name, spec) for name, spec in self.declared[contract].items()}
+        return create_model(contract, __config__=ConfigDict(extra="forbid", strict=True, protected_namespaces=()), **fields)
+
+    def _field(self, contract: str, name: str, spec: FieldSpec) -> tuple[Any, Any]:
+        from pydantic import Field
+
+        default = ... if spec.required else spec.default
+        annotation = self._annotation(self._types[contract, name], dict(spec.constraints))
+        return annotation, Field(default, description=spec.about or None, validate_default=True)
+
+    def _annotation(self, parsed: _Type, constraints: dict[str, Any]) -> Any:
+        from pydantic import AfterValidator, Field
+
+        if parsed.name == "optional":
+            assert parsed.of is not None
+            return Union[self._annotation(parsed.of, constraints), None]  # noqa: UP007 - built at run time
+        plain = self._plain(parsed)
+        annotation = Annotated[plain, AfterValidator(_path)] if parsed.name == "path" else plain
+        return Annotated[annotation, Field(**constraints)] if constraints else annotation
+
+    def _plain(self, parsed: _Type) -> Any:
+        if parsed.words:
+            return Literal[parsed.words]
+        if parsed.of is not None:
+            inner = self._annotation(parsed.of, {})
+            return list[inner] if parsed.name == "list" else dict[str, inner]  # type: ignore[valid-type] # built at run time
+        scalars: dict[str, Any] = {"str": str, "path": str, "int": int, "float": float, "bool": bool}
+        return scalars.get(parsed.name) or self.model(parsed.name)
+
+    def type_of(self, contract: str, name: str) -> str:
+        """The head of a field's type: `list`, `path`, a contract's name…"""
+        return self._types[contract, name].name
+
+    def accepts_paths(self, contract: str, name: str) -> bool:
+        """Whether a list of paths fits the field."""
+        parsed = self._types[contract, name]
+        parsed = parsed.of if parsed.name == "optional" and parsed.of else parsed
+        return parsed.name == "list" and parsed.of is not None and parsed.of.name in ("path", "str")
+
+
+def _constraint_problems(contract: str, name: str, spec: FieldSpec, parsed: _Type) -> list[TypeProblem]:
+    inner = parsed.of if parsed.name == "optional" and parsed.of else parsed
+    unfit = [key for key in spec.constraints if inner.name not in _CONSTRAINTS[key]]
+    problems = [TypeProblem(contract, name, f"{key} says nothing about {spec.type}", key) for key in unfit]
+    pattern = spec.constraints.get("pattern")
+    if pattern is not None and not _compiles(pattern):
+        problems.append(TypeProblem(contract, name, f"{pattern!r} is no regular expression", "pattern"))
+    return problems
+
+
+def _compiles(pattern: str) -> bool:
+    """Whether pydantic's own (Rust) regular expressions take the pattern: they know no look-around."""
+    from pydantic import Field, TypeAdapter
+    from pydantic_core import SchemaError
+
+    try:
+        TypeAdapter(Annotated[str, Field(pattern=pattern)])
+    except SchemaError:
+        return False
+    return True
+
+
+def _path(value: str) -> str:
+    parts = value.split("/")
+    if not value or value.startswith("/") or ".." in parts or "\0" in value:
+        raise ValueError("a path is relative to the workspace, without '..'")
+    return value
+
+
+def check_payload(contracts: Contracts, contract: str | None, payload: object, *, drop_extra: bool = False) -> dict[str, Any]:
+    """A payload that satisfies its contract, with defaults filled in.
+
+    Args:
+        contract: its name; None accepts any mapping that JSON can hold.
+        drop_extra: leave fields out that the contract does not name, instead of refusing them.
+
+    Raises:
+        ContractBreach: it does not fit; the text names the fields.
+    """
+    if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
+        raise ContractBreach(f"a handoff is a JSON object, not {type(payload).__name__}")
+    _refuse_odd_numbers(payload, "")
+    if contract is None:
+        return payload
+    return _fit(contracts.model(contract), contract, payload, drop_extra)
+
+
+def _fit(model: "type[BaseModel]", contract: str, payload: dict[str, Any], drop_extra: bool) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    kept = {key: value for key, value in payload.items() if key in model.model_fields} if drop_extra else payload
+    try:
+        return model.model_validate(kept).model_dump(mode="json")
+    except ValidationError as error:
+        shown = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:_SHOWN]]
+        more = error.error_count() - len(shown)
+        raise ContractBreach(f"the payload does not fit {contract}: {'; '.join(shown)}{f'; {more} more' if more else ''}") from error
+
+
+def _refuse_odd_numbers(value: object, where: str) -> None:
+    """JSON has no NaN and no infinity, and nothing beside its own types."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ContractBreach(f"{where or 'the payload'} is {value}: a handoff holds finite numbers")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_odd_numbers(inner, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, (list, tuple)):
+        for position, inner in enumerate(value):
+            _refuse_odd_numbers(inner, f"{where}[{position}]")
+    elif value is not None and not isinstance(value, (str, int, float)):
+        raise ContractBreach(f"{where or 'the payload'} is {type(value).__name__}, which JSON cannot hold")
