@@ -120,7 +120,9 @@ def make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentFault(f"cannot make the folder {folder}: {error.strerror}; choose another home with --home or SWARM_HOME") from error
+        raise EnvironmentFault(
+            f"cannot make the folder {folder}: {error.strerror}; choose another home with --home or SWARM_HOME"
+        ) from error
 
 
 def find_home(start: Path, given: str | None = None) -> Home:

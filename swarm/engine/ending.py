@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Sequence
 
 from swarm.engine.events import RunEnded, RunPaused
-from swarm.engine.gates import read_gate, share_reachable, unverified
+from swarm.engine.gates import enough, read_gate, share_reachable, unverified
 from swarm.engine.schedule import blocked, describe
 from swarm.engine.state import Stage, State
 from swarm.plans.checks import Approval, PhaseDone
@@ -23,10 +23,21 @@ _NAMED = 10
 def pause_for_approval(state: State) -> RunPaused | None:
     """The pause of a run that could go on once somebody approves, or None."""
     waiting = [phase for phase in state.graph.phases if phase.id not in state.opened and _only_approval_missing(state, phase)]
-    if not waiting:
+    if not waiting or not _could_go_on(state):
         return None
     words = [f'phase "{phase.id}" waits for the approval of {_approvers(phase)}: swarm approve RUN {phase.id}' for phase in waiting]
     return RunPaused(reason="; ".join(words), missing=False)
+
+
+def _could_go_on(state: State) -> bool:
+    """Whether a shut phase holds work that no failure blocks and `--only` did not leave out."""
+    held = blocked(state)
+    return any(not held.issuperset(_wanted(state, phase)) for phase in state.graph.phases if phase.id not in state.opened)
+
+
+def _wanted(state: State, phase: PhaseNode) -> Iterator[str]:
+    """The phase's tasks that this run is to do and has not done."""
+    return (name for name in unverified(state, phase.id) if state.selected is None or name in state.selected)
 
 
 def _only_approval_missing(state: State, phase: PhaseNode) -> bool:
@@ -57,30 +68,31 @@ def conclude(state: State, gaps: Sequence[Found], success: Sequence[Verdict]) ->
 
 def stall_reasons(state: State) -> Iterator[str]:
     """For each phase that cannot open any more while work waits in it: the conditions, the tasks that keep it shut, the reachable share."""
-    dead = _dead(state)
     for phase in state.graph.phases:
-        if phase.id in state.opened or not any(unverified(state, phase.id)):
+        if phase.id in state.opened or not any(_wanted(state, phase)):
             continue
         reading = read_gate(state, phase)
         for position in reading.waits_for:
-            yield f'phase "{phase.id}" stays shut: {_shut_by(state, phase, position, dead, describe(state, phase, position, reading.measured[position]))}'
+            text = describe(state, phase, position, reading.measured[position])
+            yield f'phase "{phase.id}" stays shut: {_shut_by(state, phase, position, text)}'
 
 
-def _dead(state: State) -> set[str]:
-    """At the end, whatever is not finished will not be, without a person."""
-    failed = {name for name, record in state.tasks.items() if record.stage is Stage.FAILED}
-    shut = {name for phase in state.graph.phases if phase.id not in state.opened for name in unverified(state, phase.id)}
-    left_out = set(state.tasks) - state.selected if state.selected is not None else set()
-    return failed | blocked(state) | shut | {name for name in left_out if not state.finished(name)}
-
-
-def _shut_by(state: State, phase: PhaseNode, position: int, dead: set[str], text: str) -> str:
+def _shut_by(state: State, phase: PhaseNode, position: int, text: str) -> str:
     condition = phase.gate[position]
     if not isinstance(condition, PhaseDone):
         return text
-    keep_shut = [name for name in state.graph.in_phase.get(condition.phase, ()) if name in dead]
+    # At the end, whatever is not finished will not be, without a person.
+    dead = {name for name in state.tasks if not state.finished(name)}
     reachable = share_reachable(state, condition.phase, dead)
-    return f"{text}; {reachable:.0%} can still be reached; {_some(keep_shut)} keep{'s' if len(keep_shut) == 1 else ''} it shut"
+    keepers = _keepers(state, condition, phase.must[position])
+    by = f"; {_some(keepers)} keep{'s' if len(keepers) == 1 else ''} it shut" if keepers else ""
+    return f"{text}; {reachable:.0%} can still be reached{by}"
+
+
+def _keepers(state: State, condition: PhaseDone, must: Sequence[str]) -> list[str]:
+    """What is missing of the share, if it is short, and of what must be there."""
+    short = [] if enough(state, condition) else unverified(state, condition.phase)
+    return list(dict.fromkeys([*short, *(name for name in must if not state.finished(name))]))
 
 
 def _missing(state: State, gaps: Sequence[Found], success: Sequence[Verdict]) -> Iterator[str]:

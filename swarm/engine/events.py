@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from swarm.plans.found import Found
-from swarm.signatures.evidence import Evidence, Refused, Verdict
+from swarm.signatures.evidence import Refused, Verdict
 from swarm.signatures.handoff import Handoff
 
 __all__ = [

@@ -9,7 +9,7 @@ from swarm.engine.state import State
 from swarm.plans.checks import Approval, Condition, FlagSet, GapClosed, MetricHolds, PhaseDone, Run
 from swarm.plans.graph import PhaseNode
 
-__all__ = ["GateReading", "debt_of", "read_gate", "share_done", "share_reachable", "unverified"]
+__all__ = ["GateReading", "debt_of", "enough", "read_gate", "share_done", "share_reachable", "unverified"]
 
 _EPSILON: Final = 1e-9
 
@@ -71,9 +71,15 @@ def _read(state: State, phase: PhaseNode, position: int) -> Measured:
 
 def _phase_done(state: State, condition: PhaseDone, must: tuple[str, ...]) -> Measured:
     share = share_done(state, condition.phase)
-    enough = share >= condition.threshold - _EPSILON
-    met = enough and condition.phase in state.opened and all(map(state.finished, must))
+    met = enough(state, condition) and condition.phase in state.opened and all(map(state.finished, must))
     return Measured(condition=str(condition), value=share, threshold=condition.threshold, met=met)
+
+
+def enough(state: State, condition: PhaseDone) -> bool:
+    """Whether the share is reached. 100% means every task, however little one weighs: the proofs take such a gate for an order."""
+    if share_done(state, condition.phase) < condition.threshold - _EPSILON:
+        return False
+    return condition.threshold < 1.0 - _EPSILON or not any(unverified(state, condition.phase))
 
 
 def share_done(state: State, phase: str) -> float:
@@ -89,7 +95,7 @@ def share_reachable(state: State, phase: str, dead: set[str]) -> float:
 
 
 def _share(state: State, phase: str, weight: float) -> float:
-    whole = sum(state.graph.tasks[name].weight for name in state.graph.in_phase.get(phase, ()))
+    whole = state.whole_weight.get(phase, 0.0)
     return min(1.0, weight / whole) if whole else 1.0
 
 
@@ -99,6 +105,10 @@ def unverified(state: State, phase: str) -> Iterator[str]:
 
 
 def debt_of(state: State, phase: str) -> tuple[str, ...]:
-    """What a phase left unverified when a later one opened, and has not made good since."""
-    owed = {name for opened in state.opened.values() for name in opened.debt}
-    return tuple(name for name in unverified(state, phase) if name in owed)
+    """What a phase left unverified when one that asks about it opened, or lost by a rollback since."""
+    return tuple(unverified(state, phase)) if _passed(state, phase) else ()
+
+
+def _passed(state: State, phase: str) -> bool:
+    conditions = (condition for later in state.graph.phases if later.id in state.opened for condition in later.gate)
+    return any(isinstance(condition, PhaseDone) and condition.phase == phase for condition in conditions)

@@ -73,9 +73,7 @@ def _succeed(state: State, decision: Decision) -> Iterator[Event]:
 
 def _attempt(state: State, decision: StartAttempt) -> Iterator[Event]:
     head = str(len(state.landings) + 1)
-    handoff = Handoff(
-        task=decision.task, contract=None, payload={}, evidence=(), base_tree="", result_tree="", inputs=(), definition=""
-    )
+    handoff = Handoff(task=decision.task, contract=None, payload={}, evidence=(), base_tree="", result_tree="", inputs=(), definition="")
     yield ev.AttemptStarted(task=decision.task, attempt=decision.attempt, agent="", base=state.head, sandbox="")
     yield ev.Landing(
         task=decision.task, attempt=decision.attempt, handoff=handoff, old=state.head, new=head, new_tree="", landed=(), seconds=0.0
@@ -140,6 +138,10 @@ def _shut(state: State, phase: PhaseNode) -> str:
     for position in reading.waits_for:
         condition = phase.gate[position]
         text = describe(state, phase, position, reading.measured[position])
-        waiting = [n for n in state.graph.in_phase.get(condition.phase, ()) if not state.finished(n)][:3] if isinstance(condition, PhaseDone) else []
+        waiting = (
+            [n for n in state.graph.in_phase.get(condition.phase, ()) if not state.finished(n)][:3]
+            if isinstance(condition, PhaseDone)
+            else []
+        )
         reasons.append(text + (f" (waits for {', '.join(waiting)})" if waiting else ""))
     return f'phase "{phase.id}" never opens: {"; ".join(reasons)}'

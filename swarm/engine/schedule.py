@@ -180,6 +180,8 @@ def _not_waiting(state: State, task: str) -> Iterator[str]:
 def _shut(state: State, phase_id: str) -> Iterator[str]:
     phase = next(phase for phase in state.graph.phases if phase.id == phase_id)
     reading = read_gate(state, phase)
+    if reading.holds:
+        yield f'phase "{phase_id}" is about to open'
     for position in reading.waits_for:
         yield f'phase "{phase_id}" is not open: {describe(state, phase, position, reading.measured[position])}'
 
@@ -202,5 +204,3 @@ def _describe_share(state: State, condition: PhaseDone, must: tuple[str, ...], m
     if missing:
         parts.append(f"and must have {', '.join(missing)}")
     return " ".join(parts)
-
-

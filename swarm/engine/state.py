@@ -152,6 +152,7 @@ class State:
         self.ready: list[tuple[Rank, str]] = []
         self.unmet: dict[str, int] = {}
         self.done_weight: dict[str, float] = {}
+        self.whole_weight = {phase: sum(graph.tasks[name].weight for name in names) for phase, names in graph.in_phase.items()}
         self._rank = _ranks(graph, remaining or {})
         self._rebuild()
 
@@ -175,6 +176,8 @@ class State:
         Raises:
             Bug: its move is not in the table.
         """
+        if isinstance(event, (ev.RollingBack, ev.RolledBack)):
+            self._check_all(event.tasks, Move.ROLL_BACK)
         move = move_of(event)
         if move is not None:
             task = ev.task_of(event)
@@ -273,14 +276,14 @@ class State:
         self.landings.append(record.landing)
 
     def _roll_back(self, event: ev.RolledBack) -> None:
-        for task in event.tasks:
-            self._check(task, Move.ROLL_BACK)
+        self._check_all(event.tasks, Move.ROLL_BACK)
         for task in event.tasks:
             begun = self.tasks[task].begun
             self.tasks[task] = TaskRecord(begun=begun, reason=f"rolled back with {event.what}")
         gone = set(event.tasks)
         self.landings = [landing for landing in self.landings if landing.task not in gone]
         self.head, self.rolling = event.head, None
+        self.measured = {}  # on work that is partly gone; a gate that stayed shut must not open by it
         self._rebuild()
 
     # Moves
@@ -290,6 +293,11 @@ class State:
         if move not in MOVES[stage]:
             raise Bug(f"{task} is {stage}: '{move}' is not legal")
         return MOVES[stage][move]
+
+    def _check_all(self, tasks: Iterable[str], move: Move) -> None:
+        for task in tasks:
+            self._record(task)
+            self._check(task, move)
 
     def _move(self, task: str, move: Move) -> None:
         stage = self._check(task, move)
@@ -356,10 +364,8 @@ class State:
             del self.ready[position]
 
     def _rebuild(self) -> None:
-        self.unmet = {
-            name: sum(not self.finished(need) for need in task.needs) for name, task in self.graph.tasks.items()
-        }
-        self.done_weight = {phase: 0.0 for phase in self.graph.in_phase}
+        self.unmet = {name: sum(not self.finished(need) for need in task.needs) for name, task in self.graph.tasks.items()}
+        self.done_weight = dict.fromkeys(self.graph.in_phase, 0.0)
         for name, task in self.graph.tasks.items():
             if self.finished(name):
                 self.done_weight[task.phase] += task.weight

@@ -31,7 +31,8 @@ def run_state(state: State, live: bool) -> str:
 
 def run_view(state: State, live: bool, now: datetime) -> dict[str, Any]:
     """A row of `swarm runs`."""
-    assert state.started is not None and state.started_at is not None
+    assert state.started is not None
+    assert state.started_at is not None
     ended = state.ended_at if not live else None
     until = now if live else (state.ended_at or state.last_at or now)
     return {
@@ -49,7 +50,7 @@ def status_view(state: State, live: bool, now: datetime) -> dict[str, Any]:
     return {
         **run_view(state, live, now),
         "phases": phase_views(state),
-        "tasks": _tasks(state, now),
+        "tasks": _tasks(state, live, now),
         "gaps": gaps_view(state),
         "success": _success(state),
         "usage": {"calls": 0, "tokens": 0, "usd": 0.0},
@@ -81,22 +82,23 @@ def _condition(measured: Measured) -> dict[str, Any]:
     return {"condition": measured.condition, "value": measured.value, "threshold": measured.threshold, "met": measured.met}
 
 
-def _tasks(state: State, now: datetime) -> list[dict[str, Any]]:
+def _tasks(state: State, live: bool, now: datetime) -> list[dict[str, Any]]:
     held = blocked(state)
-    return [_task(state, name, held, now) for name in state.graph.tasks]
+    return [_task(state, name, held, live, now) for name in state.graph.tasks]
 
 
-def _task(state: State, name: str, held: set[str], now: datetime) -> dict[str, Any]:
+def _task(state: State, name: str, held: set[str], live: bool, now: datetime) -> dict[str, Any]:
     record, node = state.tasks[name], state.graph.tasks[name]
-    running = record.stage in (Stage.RUNNING, Stage.LANDING) and record.since is not None
+    dead = record.stage is Stage.RUNNING and not live  # it ended with its scheduler, and the next one starts it again
+    running = record.stage in (Stage.RUNNING, Stage.LANDING) and live
     seconds = (now - record.since).total_seconds() if running and record.since else record.seconds
     return {
         "id": name,
         "category": node.category,
         "phase": node.phase,
         "agent": node.agent,
-        "state": shown_state(state, name, held),
-        "attempts": record.attempts,
+        "state": "ready" if dead else shown_state(state, name, held),
+        "attempts": record.spent if dead else record.attempts,
         "seconds": round(max(0.0, seconds), 3),
         "handoff": record.handoff.id if record.handoff and state.finished(name) else None,
         "commit": record.commit,
@@ -157,7 +159,8 @@ def _times(entries: Sequence[Entry]) -> Mapping[str, tuple[int, datetime]]:
 
 def _handoff(state: State, name: str, at: tuple[int, datetime]) -> dict[str, Any]:
     record, handoff = state.tasks[name], state.tasks[name].handoff
-    assert handoff is not None and state.started is not None
+    assert handoff is not None
+    assert state.started is not None
     return {
         "id": handoff.id,
         "run": state.started.run,

@@ -17,7 +17,7 @@ from swarm.errors import EnvironmentFault, JournalDamaged, RecordFault, SwarmErr
 from swarm.journal.codec import MAX_BYTES
 from swarm.journal.migrations import schema_of, tables, version_of
 
-__all__ = ["Connect", "Mode", "check_schema", "connect", "mapped", "transaction"]
+__all__ = ["Connect", "Mode", "check_schema", "connect", "library_version", "mapped", "transaction"]
 
 Mode = Literal["rw", "ro", "immutable"]
 """`immutable`: read-only, and the caller has made sure that nobody writes. SQLite then makes no files beside the database."""
@@ -115,3 +115,8 @@ def check_schema(connection: sqlite3.Connection) -> int:
         names = ", ".join(sorted({f"{kind} {name}" for kind, name, _, _ in differing}))
         raise JournalDamaged(f"what it declares is not what swarm declares: {names}")
     return version
+
+
+def library_version() -> tuple[int, int, int]:
+    """The version of the SQLite library that is linked."""
+    return sqlite3.sqlite_version_info

@@ -19,7 +19,7 @@ from swarm.signatures.contracts import check_payload
 from swarm.signatures.evidence import Evidence, Verdict
 from swarm.signatures.handoff import Handoff
 
-__all__ = ["Attempt", "AttemptPorts", "ChecksRed", "checks_of"]
+__all__ = ["Attempt", "AttemptPorts", "ChecksRed", "NotMerged", "checks_of"]
 
 Kind = Literal["done_when", "closes", "keep"]
 _OUTPUT_SHOWN = 3000
@@ -32,6 +32,10 @@ class ChecksRed(Refusal):
         super().__init__(text)
         self.evidence = tuple(evidence)
         self.merged = merged
+
+
+class NotMerged(Refusal):
+    """The change and what landed since its base do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ class Attempt:
 
     async def _land(self, result: _Result) -> None:
         head = self.state.head
-        candidate = await self.ports.line.propose(self.task, self.number, result.handoff.result_tree, self.base, head)
+        candidate = await self._propose(result.handoff.result_tree, head)
         landed = await self._judge_landed(result, candidate, head)
         landing = Landing(
             task=self.task.name,
@@ -183,8 +187,14 @@ class Attempt:
         self.unstoppable = asyncio.ensure_future(self._move_head(landing))
         await asyncio.shield(self.unstoppable)
 
+    async def _propose(self, tree: str, head: str) -> Candidate:
+        try:
+            return await self.ports.line.propose(self.task, self.number, tree, self.base, head)
+        except Refusal as refusal:
+            raise NotMerged(str(refusal)) from refusal
+
     async def _judge_landed(self, result: _Result, candidate: Candidate, head: str) -> tuple[Verdict, ...]:
-        """The checks again where other work landed since the base. A `keep` check that the head itself had broken is not held against us."""
+        """The checks again where other work landed since the base. A `keep` check that the head had broken is not held against us."""
         if candidate.tree == result.handoff.result_tree:
             return result.after
         landed = await self._judge(candidate.tree, self.checks)

@@ -4,12 +4,15 @@ Take up what others ask; decide; do it; when nothing can be done, wait for somet
 either, the run has come to an end, and the end is measured.
 
 There is one order of things: an event is legal, then on disk, then folded, then shown. Attempts run as asyncio tasks of
-this loop and record through it; appends that wait together are committed together.
+this loop and record through it; appends that wait together are committed together. An attempt may be cancelled at any
+moment, and so while the journal writes for it: what the journal was asked to write is folded all the same, or the live
+state would part from the record. So each write is a task of its own, which nobody cancels.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, assert_never
 
 from swarm.engine.ending import conclude, pause_for_approval
@@ -42,6 +45,7 @@ from swarm.engine.schedule import (
 from swarm.engine.state import Stage, State
 from swarm.errors import (
     AttemptTimedOut,
+    Bug,
     ContractBreach,
     EnvironmentFault,
     Refusal,
@@ -49,7 +53,7 @@ from swarm.errors import (
 )
 from swarm.journal.requests import Approve, Cancel, Request, Retry
 from swarm.plans.checks import Check, Condition, GapClosed, Run
-from swarm.runner.attempt import Attempt, AttemptPorts, ChecksRed
+from swarm.runner.attempt import Attempt, AttemptPorts, ChecksRed, NotMerged
 from swarm.signatures.evidence import Refused, Verdict
 
 __all__ = ["Interrupted", "Mailbox", "Outcome", "Runner", "RunnerPorts"]
@@ -112,7 +116,9 @@ class Runner:
     _pausing: RunPaused | None = None
     _cancelled: bool = False
     _interrupted: asyncio.Event = field(default_factory=asyncio.Event)
-    _failure: Exception | None = None
+    _failure: BaseException | None = None
+    _writing: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _stopping: bool = False
 
     async def run(self) -> Outcome:
         """Runs until the run ends, pauses or is interrupted; the end is on disk then.
@@ -134,9 +140,8 @@ class Runner:
         self._interrupted.set()
 
     async def _turn(self) -> Outcome | None:
-        if self._failure is not None:
-            raise self._failure
         await self._obey()
+        self._raise_failure()
         if self._cancelled or self._interrupted.is_set():
             return await self._stop()
         decisions = () if self._pausing else decide(self.state, self._room())
@@ -147,6 +152,10 @@ class Runner:
                 return await self._end()
             await self._wait()
         return None
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     # What others ask
 
@@ -180,7 +189,7 @@ class Runner:
             case OpenPhase():
                 await self.record(PhaseOpened(phase=first.phase, gate=first.gate, debt=first.debt))
             case MeasureGate():
-                self._measuring[first.phase] = self._spawn(self._measure(first), lambda: self._measuring.pop(first.phase, None))
+                self._measuring[first.phase] = self._spawn(lambda: self._measure(first), lambda: self._measuring.pop(first.phase, None))
             case CompleteLanding():
                 await self._complete_landing(first.task)
             case CompleteRollback():
@@ -192,15 +201,12 @@ class Runner:
         base, tasks = self.state.head, self.state.graph.tasks
         sandbox = self.state.sandbox
         await self.record(
-            *(
-                AttemptStarted(task=d.task, attempt=d.attempt, agent=tasks[d.task].agent, base=base, sandbox=sandbox)
-                for d in decisions
-            )
+            *(AttemptStarted(task=d.task, attempt=d.attempt, agent=tasks[d.task].agent, base=base, sandbox=sandbox) for d in decisions)
         )
         for decision in decisions:
             attempt = Attempt(tasks[decision.task], decision.attempt, base, self.state, self._attempt_ports(), self._landing)
             self._attempts[decision.task] = attempt
-            self._flying[decision.task] = self._spawn(self._carry_out(attempt), self._forget(decision.task))
+            self._flying[decision.task] = self._spawn(partial(self._carry_out, attempt), self._forget(decision.task))
 
     def _forget(self, task: str) -> Callable[[], None]:
         def forget() -> None:
@@ -209,11 +215,15 @@ class Runner:
 
         return forget
 
-    def _spawn(self, work: Coroutine[Any, Any, None], done: Callable[[], Any]) -> "asyncio.Task[None]":
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], Any]) -> "asyncio.Task[None]":
+        """Not given a coroutine: one that is cancelled before its first step would never be awaited."""
+
         async def carried() -> None:
             try:
-                await work
-            except Exception as error:  # noqa: BLE001 - the loop raises it at its next turn; nothing is swallowed
+                await work()
+            except asyncio.CancelledError:
+                self._failure = self._failure or (None if self._stopping else Bug("an attempt was cancelled, and not by its scheduler"))
+            except BaseException as error:  # noqa: BLE001 - the loop raises it at its next turn; nothing is swallowed
                 self._failure = self._failure or error
             finally:
                 done()
@@ -225,13 +235,16 @@ class Runner:
         return AttemptPorts(ports.performer, ports.judge, ports.line, ports.history, self.record, ports.clock.monotonic)
 
     async def _carry_out(self, attempt: Attempt) -> None:
+        """What an attempt says once it is being stopped does not count: it may be an echo of the stop."""
         try:
             await attempt.run()
         except Refusal as refusal:
-            await self._refuse(attempt, refusal)
+            if not self._stopping:
+                await self._refuse(attempt, refusal)
         except EnvironmentFault as fault:
-            await self.record(AttemptCutOff(task=attempt.task.name, attempt=attempt.number, reason=str(fault)))
-            self._pause(str(fault))
+            if not self._stopping:
+                await self.record(AttemptCutOff(task=attempt.task.name, attempt=attempt.number, reason=str(fault)))
+                self._pause(str(fault))
 
     async def _refuse(self, attempt: Attempt, refusal: Refusal) -> None:
         name = attempt.task.name
@@ -267,8 +280,7 @@ class Runner:
             self._pause(f'the gate of phase "{phase.id}" cannot be measured: {fault}')
             return
         conditions = {
-            str(position): _measured(check, verdict)
-            for position, check, verdict in zip(decision.conditions, checks, verdicts, strict=True)
+            str(position): _measured(check, verdict) for position, check, verdict in zip(decision.conditions, checks, verdicts, strict=True)
         }
         await self.record(GateMeasured(phase=phase.id, head=head, conditions=conditions, verdicts=verdicts))
 
@@ -291,7 +303,7 @@ class Runner:
                 await self._obey()
             return await task if task.done() else None
         finally:
-            task.cancel()
+            await _end_all(task)
 
     async def _measure_end(self) -> RunEnded | RunPaused:
         spec = self.state.graph.plan.spec
@@ -314,12 +326,12 @@ class Runner:
         try:
             await asyncio.wait([*work, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for other in others:
-                other.cancel()
+            await _end_all(*others)
 
     async def _stop(self) -> Outcome:
         """Lets landings finish, cuts the rest off, and says how it ended."""
         await self._stop_all()
+        self._raise_failure()
         cut_off = "the run was cancelled" if self._cancelled else "the run was interrupted"
         events: list[Event] = [
             AttemptCutOff(task=task, attempt=self.state.tasks[task].begun, reason=cut_off) for task in sorted(self.state.running)
@@ -332,13 +344,12 @@ class Runner:
         return ending
 
     async def _stop_all(self) -> None:
+        self._stopping = True
         landings = [attempt.unstoppable for attempt in self._attempts.values() if attempt.unstoppable is not None]
         flying = [*self._flying.values(), *self._measuring.values()]
         for work in flying:
             work.cancel()
-        for ended in await asyncio.gather(*flying, *landings, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+        await _all_ended(*flying, *landings, *self._writing)
 
     # Recording
 
@@ -347,10 +358,29 @@ class Runner:
         for event in events:
             self.state.require_legal(event)
         if events:
-            for entry in await self.ports.journal.append(*events):
-                self.state.apply(entry)
-                for observer in self.observers:
-                    observer(entry)
+            writing = asyncio.get_running_loop().create_task(self._write(events))
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
+            await asyncio.shield(writing)
+
+    async def _write(self, events: Sequence[Event]) -> None:
+        for entry in await self.ports.journal.append(*events):
+            self.state.apply(entry)
+            for observer in self.observers:
+                observer(entry)
+
+
+async def _end_all(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await _all_ended(*tasks)
+
+
+async def _all_ended(*tasks: "asyncio.Task[Any]") -> None:
+    """Waits for all of them; raises what the first of those that failed raised."""
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 def _batched(decisions: Sequence[Decision]) -> list[list[Decision]]:
@@ -380,7 +410,7 @@ def _kind(refusal: Refusal) -> RefusalKind:
             return "contract"
         case AttemptTimedOut():
             return "timeout"
+        case NotMerged():
+            return "merge"
         case _:
             return "procedure"
-
-

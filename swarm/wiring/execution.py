@@ -267,9 +267,7 @@ def _ground(site: Site, plan: Plan, folder: RunFolder, repository: object, sandb
     return lay_ground(plan, repository, site.home, folder.excludes, folder.plan, choose(sandbox).sandbox, site, site.mark(folder.run))
 
 
-async def _run(
-    site: Site, folder: RunFolder, plan: Plan, ground: Ground, state: State, journal: SqliteJournal, watch: Watch
-) -> Outcome:
+async def _run(site: Site, folder: RunFolder, plan: Plan, ground: Ground, state: State, journal: SqliteJournal, watch: Watch) -> Outcome:
     assert state.started is not None
     make_private(folder.path / "scratch")
     performer = InProcessPerformer(
@@ -364,5 +362,3 @@ def _version() -> str:
         return version("mece-swarm")
     except PackageNotFoundError:
         return "unknown"
-
-

@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from swarm.engine.proof import prove_plan, stops_run
-from swarm.errors import PlanRefused
+from swarm.engine.rehearsal import rehearse
+from swarm.engine.schedule import Decision, MeasureGate, OpenPhase, StartAttempt
+from swarm.errors import PlanRefused, UsageError
 from swarm.plans.found import Found
 from swarm.plans.graph import Graph, compile_plan
 from swarm.plans.load import Plan, load_plan
+from swarm.plans.order import critical_path, find_cycle
 from swarm.plans.problems import Problem
 from swarm.plans.proofs.coverage import owners
 from swarm.wiring.ground import Ground, lay_ground, links_of, materialise, snapshot_of, temporary_home, workspace_folder
 from swarm.wiring.site import Site
 from swarm.workspace.sandbox import NoSandbox
 
-__all__ = ["Proof", "prove_on", "validate"]
+__all__ = ["Proof", "prove_on", "rehearsed", "validate", "validation_view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +81,45 @@ async def prove_on(plan: Plan, ground: Ground, commit: str, tree: str) -> Proof:
     return Proof(plan, graph, prove_plan(graph, await links_of(ground.repository, tree)))
 
 
+def validation_view(proof: Proof) -> dict[str, Any]:
+    """`swarm validate --json`."""
+    graph = proof.graph
+    ringless = graph is not None and not find_cycle(graph)
+    return {
+        "ok": proof.ok,
+        "problems": [
+            {"file": p.file, "line": p.line, "column": p.column, "severity": p.severity, "code": p.code, "text": p.text}
+            for p in proof.problems
+        ],
+        "tasks": len(graph.tasks) if graph else 0,
+        "gaps": {"found": len(graph.gaps) if graph else 0, "covered": proof.covered},
+        "critical_path": list(critical_path(graph)) if graph is not None and ringless else [],
+    }
+
+
+async def rehearsed(site: Site, path: Path, workspace: str | None, parallel: int | None, only: tuple[str, ...]) -> list[list[str]]:
+    """`execute --dry-run`: what would be decided, in rounds, if every task succeeded at once.
+
+    Raises:
+        PlanRefused: the plan has problems.
+    """
+    proof = await validate(site, path, workspace)
+    if not proof.ok or proof.graph is None:
+        raise PlanRefused(proof.problems)
+    for text in only:
+        if not proof.graph.named(text):
+            raise UsageError(f"--only {text}: there is no such task")
+    width = parallel or proof.graph.plan.spec.limits.parallel
+    return [[_decided(one) for one in decisions] for decisions in rehearse(proof.graph, width, only).rounds]
+
+
+def _decided(decision: Decision) -> str:
+    match decision:
+        case OpenPhase():
+            return f"open phase {decision.phase}"
+        case StartAttempt():
+            return f"start {decision.task}"
+        case MeasureGate():
+            return f"measure the gate of phase {decision.phase}"
+        case _:
+            return str(decision)

@@ -79,8 +79,7 @@ class Worktree:
             await self._restore(commitish)
         except (EnvironmentFault, OSError):
             await tree_of(self._repository, commitish)  # if it is the commit that is missing, the slot is not to blame
-            self._slot.make_anew()
-            await self._restore(commitish)
+            await self._make_anew(commitish)
         self._made = {}
         if self._setup is not None:
             await self._prepare(self._setup, commitish)
@@ -97,6 +96,13 @@ class Worktree:
         _remove_all([self.path / path for path in await submodules(self.git)])
         await self.git.run("clean", "-ffdxq", *(word for pattern in self._keep for word in ("-e", f"/{pattern}")))
         await self.git.run("read-tree", "--reset", "-u", commitish)
+
+    async def _make_anew(self, commitish: str) -> None:
+        self._slot.make_anew()
+        try:
+            await self._restore(commitish)
+        except OSError as error:
+            raise EnvironmentFault(f"cannot make the worktree {self.path}: {error.strerror}") from error
 
     async def _prepare(self, setup: Setup, commitish: str) -> None:
         key = await self._setup_key(setup.command, commitish)
@@ -147,11 +153,17 @@ class Pool:
         Raises:
             EnvironmentFault: the disk refuses a new one.
         """
-        slot = self._free_slot() or self._new_slot()
+        slot = self._slot()
         try:
             yield Worktree(slot, self._repository, self._excludes, self._keep, self._setup)
         finally:
             slot.release()
+
+    def _slot(self) -> "_Slot":
+        try:
+            return self._free_slot() or self._new_slot()
+        except OSError as error:
+            raise EnvironmentFault(f"cannot make a worktree in {self._folder}: {error.strerror}") from error
 
     def _free_slot(self) -> "_Slot | None":
         make_private(self._folder)

@@ -207,7 +207,8 @@ async def _finish(running: _Running, mark: str, seconds: float) -> bool:
 
 async def _end_tree(group: int, mark: str) -> None:
     # A process that is forking may have put a child out of one round's sight, so rounds go on until one finds nothing.
-    # The first is over before anything is awaited: a second cancellation cannot come before it.
+    # The first is over before anything is awaited: a second cancellation cannot come before it. The killed have no environment any
+    # more, and run nothing any more, though the kernel may still be closing their files.
     for _ in range(_ROUNDS):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

@@ -191,11 +191,14 @@ def _complete(ground: "_Ground", keep: Path, manifest: _Manifest) -> None:
     except SwarmError:
         _abandon_promotion(ground, keep, manifest)
         raise
+    with suppress(EnvironmentFault):  # it is done, and a disk that fails only now is no reason to say otherwise
+        _sync(keep)
 
 
 def _go_back(ground: "_Ground", keep: Path, manifest: _Manifest, due: Sequence[_Step]) -> None:
     paths = {step.path for step in due}
     _mark(keep, "undoing", sorted(paths))
+    _sync(keep)
     try:
         _travel(ground, keep, due, manifest.folders)
         _forget(keep)
@@ -241,6 +244,8 @@ def _travel(
     for step in arriving:
         if _is_due(ground, step, after_a_death):
             ground.put(step, _kept(keep, step), standing)
+    for folder, permissions in standing.items() if after_a_death else ():
+        ground.permit(folder, permissions)  # whoever died may have made it and come no further
     for folder in sorted(_folders_of(steps) | {""}):
         ground.sync(folder)
 
@@ -364,6 +369,12 @@ class _Ground:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
+
+    def permit(self, folder: str, permissions: int) -> None:
+        """Gives a folder, if it is there, these permissions."""
+        with _about(self.path / folder), suppress(FileNotFoundError, NotADirectoryError), self._inside(folder) as descriptor:
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != permissions:
+                os.fchmod(descriptor, permissions)
 
     def put(self, step: _Step, content: bytes, standing: Mapping[str, int]) -> None:
         """Makes the end of a step, in one move."""
@@ -493,6 +504,7 @@ def _staged(ground: _Ground, keep: Path, changes: Mapping[str, tuple[Entry, Entr
     for folder in (keep / "old", keep / "new"):
         _sync(folder)
     _mark(keep, "manifest.json", asdict(manifest))
+    _sync(keep)
     return manifest
 
 
@@ -544,7 +556,6 @@ def _mark(keep: Path, name: str, value: Any = None) -> None:
         draft.unlink(missing_ok=True)
         _store(draft, json.dumps(value).encode("ascii"))
         os.rename(draft, keep / name)
-    _sync(keep)
 
 
 def _marked(keep: Path, name: str) -> Any:

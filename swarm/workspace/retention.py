@@ -119,12 +119,18 @@ def _remove_leftover_worktrees(home: Home) -> int:
 
 async def _pack(repository: Git, needed: Collection[str], *, prune: bool) -> None:
     await _remove_refs(repository, f"{_NEEDED}/")
-    if needed:
-        lines = (f"update {_NEEDED}/{commit} {commit}\n" for commit in sorted(set(needed)))
-        await repository.run("update-ref", "--no-deref", "--stdin", stdin=encode("".join(lines)))
+    await _name(repository, needed)
     # Packing refs would take their locks while a living run moves them.
     await repository.run("-c", "gc.packRefs=false", "gc", "--quiet", "--prune=now" if prune else "--no-prune")
     await _remove_refs(repository, f"{_NEEDED}/")
+
+
+async def _name(repository: Git, commits: Collection[str]) -> None:
+    """Gives commits a ref, those that are there."""
+    asked = "".join(f"{commit}\n" for commit in sorted(set(commits)))
+    answers = decode(await repository.run("cat-file", "--batch-check=%(objectname)", stdin=encode(asked))).splitlines()
+    lines = [f"update {_NEEDED}/{answer} {answer}\n" for answer in answers if not answer.endswith(" missing")]
+    await repository.run("update-ref", "--no-deref", "--stdin", stdin=encode("".join(lines)))
 
 
 def _lives(home: Home) -> bool:

@@ -142,9 +142,8 @@ async def _before(repository: Git, landings: Sequence[Landing]) -> dict[str, Ent
 
 async def _tree_with(repository: Git, head: str, entries: Mapping[str, Entry]) -> str:
     """The head's tree with some entries replaced."""
-    # Removals first: a folder may have to make room for a file of its name.
-    ordered = sorted(entries.items(), key=lambda item: item[1].is_there)
-    lines = b"".join(encode(f"{entry.mode} {entry.id}\t{path}\0") for path, entry in ordered)
+    # An entry replaces what is in its way, a file in place of a folder or the other way round, so the order does not matter.
+    lines = b"".join(encode(f"{entry.mode} {entry.id}\t{path}\0") for path, entry in entries.items())
     with tempfile.TemporaryDirectory(prefix="swarm-") as scratch:
         git = repository.at(index=Path(scratch) / "index")
         await git.run("read-tree", head)

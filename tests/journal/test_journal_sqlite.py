@@ -42,7 +42,7 @@ def closed(path: Path, clock: Any, examples: tuple[Event, ...]) -> Path:
     """A journal at rest, of several pages."""
     with closing(SqliteJournal.open(path, clock)) as journal:
         asyncio.run(journal.append(*examples, texts={NAME: TEXT}))
-        asyncio.run(journal.append(*(retried(number) for number in range(40))))
+        asyncio.run(journal.append(*(retried(number) for number in range(45))))
     return path
 
 
@@ -338,7 +338,7 @@ def test_no_flipped_bit_changes_what_is_read(closed: Path, tmp_path: Path, clock
 
 def test_no_flipped_bit_in_the_header_gets_past_a_reader_or_a_writer(closed: Path, tmp_path: Path, clock: Any) -> None:
     truth, content = told(closed), closed.read_bytes()
-    for bit in range(100 * 8):
+    for bit in range(0, 100 * 8, 3):
         copy = tmp_path / f"flipped-{bit}.db"
         copy.write_bytes(content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :])
         try:
@@ -352,18 +352,17 @@ def test_no_flipped_bit_in_the_header_gets_past_a_reader_or_a_writer(closed: Pat
             continue
 
 
-def test_a_page_that_lost_its_last_row_is_noticed(closed: Path, tmp_path: Path) -> None:
-    """What is left still chains. A leaf of a table begins with 13, two numbers on, in two bytes, how many rows it has."""
-    truth, content, noticed = told(closed), closed.read_bytes(), 0
-    for page in range(4096, len(content), 4096):
-        if content[page] == 13:
-            copy = tmp_path / f"lost-{page}.db"
-            copy.write_bytes(content[: page + 4] + bytes([content[page + 4] - 1]) + content[page + 5 :])
-            try:
-                assert told(copy) == truth
-            except JournalDamaged:
-                noticed += 1
-    assert noticed > 2
+def test_a_page_that_lost_its_last_row_is_noticed(path: Path, clock: Any) -> None:
+    """What is left still chains. A leaf of a table begins with 13 and has, three bytes on, the number of its rows in two."""
+    with closing(SqliteJournal.open(path, clock)) as journal:
+        asyncio.run(journal.append(*(retried(number) for number in range(9))))
+    content = path.read_bytes()
+    (page,) = [page for page in range(4096, len(content), 4096) if content[page : page + 5 : 4] == b"\x0d\x09"]
+    path.write_bytes(content[: page + 4] + b"\x08" + content[page + 5 :])
+    with read(path) as record, pytest.raises(JournalDamaged, match="9 events by its index and ends with event 8"):
+        record.entries()
+    with read(path) as record, pytest.raises(JournalDamaged, match="ends with event 8"):
+        record.entries(after=8)
 
 
 # Looking.

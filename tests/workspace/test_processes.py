@@ -29,17 +29,20 @@ class Pipe:
         self._fd = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
 
     async def started(self) -> None:
+        assert (await self._read()).startswith(b"started")
+
+    async def ended(self) -> None:
+        """Waits for the end; what has been killed may still be closing its files."""
+        assert await self._read() == b""
+
+    async def _read(self) -> bytes:
         readable = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._fd, readable.set)
-        await asyncio.wait_for(readable.wait(), 30)
-        asyncio.get_running_loop().remove_reader(self._fd)
-        assert os.read(self._fd, 100).startswith(b"started")
-
-    def ended(self) -> bool:
         try:
-            return os.read(self._fd, 100) == b""
-        except BlockingIOError:
-            return False
+            await asyncio.wait_for(readable.wait(), 30)
+        finally:
+            asyncio.get_running_loop().remove_reader(self._fd)
+        return os.read(self._fd, 100)
 
 
 def sleeping(mark: str) -> subprocess.Popen[bytes]:
@@ -136,7 +139,7 @@ async def test_when_the_time_is_up_the_whole_tree_ends(tmp_path: Path, start: st
     outcome, _ = await asyncio.gather(done(start, tmp_path, timeout=1.0), pipe.started())
     assert outcome.timed_out
     assert outcome.status == 128 + signal.SIGKILL
-    assert pipe.ended()
+    await pipe.ended()
 
 
 @pytest.mark.parametrize("start", [STAYS, f"setsid sh -c '{STAYS}' & wait"])
@@ -147,7 +150,7 @@ async def test_cancelling_ends_the_whole_tree(tmp_path: Path, start: str) -> Non
     command.cancel()
     with pytest.raises(asyncio.CancelledError):
         await command
-    assert pipe.ended()
+    await pipe.ended()
 
 
 @pytest.mark.parametrize("start", [f"({STAYS}) &", f"setsid sh -c '{STAYS}' &"])
@@ -159,7 +162,7 @@ async def test_what_a_command_leaves_in_the_background_ends_with_it(tmp_path: Pa
     assert outcome.status == 0
     assert outcome.seconds < 20
     await pipe.started()
-    assert pipe.ended()
+    await pipe.ended()
 
 
 async def test_the_end_of_a_command_leaves_others_with_the_same_mark_alone(tmp_path: Path) -> None:

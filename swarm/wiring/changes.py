@@ -1,0 +1,118 @@
+"""`diff`, `promote`, `rollback`, `gc`: the change itself, and what is left of runs."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from swarm.engine.events import Promoted, PromotionUndone, RolledBack, RollingBack, RunEnded
+from swarm.engine.views import run_state
+from swarm.errors import RunOwned, RunRefused, SwarmError, UsageError
+from swarm.journal import lock
+from swarm.journal.runs import runs
+from swarm.wiring.site import Site, StoredRun, read_run
+from swarm.wiring.steering import writing
+from swarm.workspace.landing import Heads, head_ref
+from swarm.workspace.promotion import promote as write_into
+from swarm.workspace.promotion import to_branch, undo
+from swarm.workspace.repository import open_repository
+from swarm.workspace.retention import RunAge, compact, removable, remove_run
+from swarm.workspace.rollback import named_tasks, paths_changed, rolled_back, tasks_to_take_back
+
+__all__ = ["diff", "gc", "promote", "promote_to_branch", "rollback", "undo_promotion"]
+
+
+async def diff(site: Site, run: str | None) -> bytes:
+    """A run's result as a patch against its snapshot."""
+    stored = read_run(site, run)
+    return await Heads(await open_repository(site.home)).patch(stored.started.base, stored.state.head)
+
+
+async def promote(site: Site, run: str, incomplete: bool) -> tuple[str, ...]:
+    """Writes the result into the user's folder, all or nothing; the paths that were written.
+
+    Raises:
+        RunRefused: the run is not complete, or the folder has changed.
+        RunOwned: the run is still going on.
+    """
+    with writing(site, run) as (stored, journal):
+        _require_complete(stored, incomplete)
+        repository = await open_repository(site.home)
+        folder = Path(stored.started.workspace)
+        done = await write_into(repository, folder, stored.started.base, stored.state.head, stored.folder.promoted)
+        if done.paths:
+            await journal.append(Promoted(what=str(folder), head=stored.state.head, paths=len(done.paths)))
+        return done.paths
+
+
+async def promote_to_branch(site: Site, run: str, name: str, incomplete: bool) -> str:
+    """Makes a branch with the result in the user's repository; its commit."""
+    with writing(site, run) as (stored, journal):
+        _require_complete(stored, incomplete)
+        repository = await open_repository(site.home)
+        started = stored.started
+        tip = await to_branch(repository, Path(started.workspace), name, started.base, stored.state.head, started.user_head)
+        await journal.append(Promoted(what=f"branch {name}", head=stored.state.head, paths=0))
+        return tip
+
+
+async def undo_promotion(site: Site, run: str) -> tuple[str, ...]:
+    """Puts the folder's previous content back; the paths."""
+    with writing(site, run) as (stored, journal):
+        paths = await undo(Path(stored.started.workspace), stored.folder.promoted)
+        await journal.append(PromotionUndone(paths=len(paths)))
+        return paths
+
+
+def _require_complete(stored: StoredRun, incomplete: bool) -> None:
+    state = run_state(stored.state, live=False)
+    if state != "complete" and not incomplete:
+        raise RunRefused(f"the run {stored.folder.run} is {state}: finish it, or promote what there is with --incomplete")
+
+
+async def rollback(site: Site, run: str, what: str) -> tuple[str, ...]:
+    """Takes landed work back on the run's head, with everything that depends on it; the tasks that wait again.
+
+    Raises:
+        UsageError: nothing is called that.
+        RunRefused: nothing of it has landed.
+    """
+    with writing(site, run) as (stored, journal):
+        name, named = named_tasks(what, stored.graph)
+        state = stored.state
+        if state.landing or state.rolling is not None:
+            raise RunRefused(f"the run {run} was cut off while its head moved: `swarm resume {run}` first")
+        repository = await open_repository(site.home)
+        changed = {landing.task: await paths_changed(repository, landing) for landing in state.landings}
+        finished = {task for task in state.tasks if state.finished(task)}
+        taken = tasks_to_take_back(named, stored.graph, state.landings, changed, finished)
+        if not taken:
+            raise RunRefused(f"nothing of {name} is finished in {run}: there is nothing to take back")
+        new = await rolled_back(repository, state.head, state.landings, taken, site.clock.now(), run, name)
+        await journal.append(RollingBack(what=name, tasks=taken, old=state.head, new=new))
+        await Heads(repository).advance(head_ref(run), new, state.head)
+        ended = RunEnded(state="incomplete", reasons=(f"rolled back {name}: {len(taken)} tasks wait again; `swarm resume` does them",))
+        await journal.append(RolledBack(what=name, tasks=taken, head=new), ended)
+        return taken
+
+
+async def gc(site: Site, keep_days: float) -> tuple[list[str], int]:
+    """Removes runs that ended more than `keep_days` days ago and what nobody uses; the removed runs and the bytes freed."""
+    if keep_days < 0:
+        raise UsageError("--days counts back from now: 0 or more")
+    repository = await open_repository(site.home)
+    stored = [one for run in runs(site.home) if (one := _readable(site, run)) is not None]
+    ages = [RunAge(one.folder.run, one.state.ended_at, run_state(one.state, one.live)) for one in stored]
+    removed = []
+    for run in removable(ages, keep_days, site.clock.now()):
+        with suppress(RunOwned), lock.own(site.home.run(run)):
+            await remove_run(site.home, run, repository)
+            removed.append(run)
+    needed = [record.landing.new for one in stored for record in one.state.tasks.values() if record.landing is not None]
+    return removed, await compact(site.home, repository, [commit for commit in needed if commit])
+
+
+def _readable(site: Site, run: str) -> StoredRun | None:
+    """A damaged run is kept: somebody may want to look at it."""
+    try:
+        return read_run(site, run)
+    except SwarmError:
+        return None

@@ -1,0 +1,147 @@
+"""What the looking commands show. Nothing here writes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from swarm.engine.events import Entry, Landing, TaskSatisfied
+from swarm.engine.schedule import obstacles
+from swarm.engine.views import explain_view, handoff_views, iso, run_view, status_view
+from swarm.errors import JournalDamaged, SwarmError, UsageError
+from swarm.journal.codec import encode
+from swarm.journal.runs import runs
+from swarm.plans.problems import did_you_mean
+from swarm.plans.schema import PlanFile
+from swarm.plans.vocabulary import ROSTER
+from swarm.wiring.site import Site, read_run
+from swarm.wiring.tasks import task_named
+
+__all__ = [
+    "all_runs",
+    "entries_of",
+    "entry_view",
+    "explained",
+    "handoff_of",
+    "handoffs_of",
+    "plan_schema",
+    "roster",
+    "status_of",
+    "verified",
+]
+
+
+def all_runs(site: Site) -> list[dict[str, Any]]:
+    """`swarm runs --json`. A run whose journal is damaged is listed as such."""
+    return [_row(site, run) for run in runs(site.home)]
+
+
+def _row(site: Site, run: str) -> dict[str, Any]:
+    try:
+        stored = read_run(site, run)
+    except SwarmError:
+        return {"run": run, "plan": None, "state": "damaged", "started_at": None, "ended_at": None, "seconds": None}
+    return run_view(stored.state, stored.live, site.clock.now())
+
+
+def status_of(site: Site, run: str | None) -> dict[str, Any]:
+    """`swarm status --json`."""
+    stored = read_run(site, run)
+    return status_view(stored.state, stored.live, site.clock.now())
+
+
+def explained(site: Site, run: str | None, task: str) -> dict[str, Any]:
+    """`swarm explain --json`."""
+    stored = read_run(site, run)
+    name = task_named(stored.graph, task)
+    document = explain_view(stored.state, name)
+    if not document["reasons"]:
+        document["reasons"] = [_unhindered(stored.live, stored.state.started.parallel if stored.state.started else 0)]
+    return document
+
+
+def _unhindered(live: bool, parallel: int) -> str:
+    if live:
+        return f"nothing keeps it but room: {parallel} attempts are in flight at most"
+    return "nothing keeps it but that no scheduler is living: `swarm resume` starts it"
+
+
+def handoffs_of(site: Site, run: str | None) -> list[dict[str, Any]]:
+    """`swarm handoffs --json`."""
+    stored = read_run(site, run)
+    return handoff_views(stored.state, stored.entries)
+
+
+def handoff_of(site: Site, run: str | None, task: str) -> dict[str, Any]:
+    """One handoff, or what is known of a task that has none: its last refusal as evidence.
+
+    Raises:
+        UsageError: there is no such task, or nothing is known of it yet.
+    """
+    stored = read_run(site, run)
+    name = task_named(stored.graph, task)
+    for view in handoff_views(stored.state, stored.entries):
+        if view["task"] == name:
+            return view
+    refusals = stored.state.tasks[name].refusals
+    if not refusals:
+        why = "; ".join(obstacles(stored.state, name)) or "it has not begun"
+        raise UsageError(f"{name} has handed nothing over: {why}")
+    return _refused(stored.folder.run, name, stored.graph.tasks[name].agent, refusals[-1])
+
+
+def _refused(run: str, task: str, agent: str, refused: Any) -> dict[str, Any]:
+    evidence = [{"check": e.check, "before": e.before, "after": e.after, "landed": None} for e in refused.evidence]
+    return {
+        "id": None,
+        "run": run,
+        "task": task,
+        "attempt": refused.attempt,
+        "agent": agent,
+        "contract": None,
+        "payload": None,
+        "evidence": evidence,
+        "refused": refused.text,
+        "outputs": {e.check: e.output for e in refused.evidence if e.output and not e.after},
+    }
+
+
+def entries_of(site: Site, run: str | None) -> Sequence[Entry]:
+    """The events of a run in order."""
+    return read_run(site, run).entries
+
+
+def entry_view(entry: Entry) -> dict[str, Any]:
+    """An event as `swarm log --json` prints it."""
+    import json
+
+    return {"seq": entry.seq, "at": iso(entry.at), **json.loads(encode(entry.event).body)}
+
+
+def verified(site: Site, run: str | None) -> str:
+    """Walks the hash chain and every handoff's id; says how much was checked.
+
+    Raises:
+        JournalDamaged: something does not add up.
+    """
+    stored = read_run(site, run)  # reading checks the chain of the events
+    known: set[str] = set()
+    for entry in stored.entries:
+        if isinstance(entry.event, (Landing, TaskSatisfied)):
+            unknown = [one for one in entry.event.handoff.inputs if one not in known]
+            if unknown:
+                raise JournalDamaged(
+                    f"entry {entry.seq}: the handoff of {entry.event.task} rests on {unknown[0]}, which no task handed over"
+                )
+            known.add(entry.event.handoff.id)
+    return f"{stored.folder.run}: {len(stored.entries)} events and {len(known)} handoffs add up"
+
+
+def roster(name: str | None) -> list[dict[str, Any]]:
+    """The shipped specialists, or one of them."""
+    if name is not None and name not in ROSTER:
+        raise UsageError(f"there is no specialist {name!r}{did_you_mean(name, ROSTER)}")
+    return [{"name": one, "role": role} for one, role in ROSTER.items() if name in (None, one)]
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of the plan language."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlanFile.model_json_schema(by_alias=True)}
