@@ -334,7 +334,12 @@ def promote(
     elif branch is not None:
         _say(f"branch {branch} is at {_call(changes.promote_to_branch(site, run, branch, incomplete))[:12]}")
     else:
-        _say(f"{_counted(_call(changes.promote(site, run, incomplete)))} written; `swarm promote --undo {run}` puts the old content back")
+        paths = _call(changes.promote(site, run, incomplete))
+        _say(
+            f"{_counted(paths)} written; `swarm promote --undo {run}` puts the old content back"
+            if paths
+            else "the folder holds the result already"
+        )
 
 
 def _counted(paths: tuple[str, ...]) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from textwrap import wrap
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from swarm.cli.progress import PlainProgress, Progress, duration, sentence
 from swarm.cli.show import PhaseColumns, marks_of, phase_columns, phase_line
-from swarm.cli.terminal import COLUMNS, block, cell, colourful, encodes, in_ascii, interactive, plain, shorten, width
+from swarm.cli.terminal import COLUMNS, block, cell, clip, colourful, encodes, in_ascii, interactive, plain, shorten, width
 from swarm.engine import events as ev
 from swarm.engine.events import Entry, Event, task_of
 from swarm.engine.ports import Clock, Observer
@@ -37,6 +38,7 @@ _PER_SECOND: Final = 4
 _RUNNING_SHOWN: Final = 8
 _REMARKED: Final = 4
 _REASONS_SHOWN: Final = 10
+_REASON_LINES: Final = 3
 _PHASE_STYLES: Final = {"done": "green", "open": "", "waiting": "dim"}
 _RUN_STYLES: Final = {"running": "bold", "complete": "bold green", "paused": "bold yellow", "interrupted": "bold yellow"}
 
@@ -238,8 +240,8 @@ class _Tally:
     def picture(self, clock: Clock, columns: int) -> list[Line]:
         """The lines to show now, none wider than the terminal."""
         room = min(columns, COLUMNS)
-        lines = [self._header(clock, room), *self._bars(room), *self._counts(room), *self._flying(clock, room), *self._remarks()]
-        return [(shorten(text, room), style) for text, style in lines]
+        lines = [self._header(clock, room), *self._bars(room), *self._counts(room), *self._flying(clock, room), *self._remarks(room)]
+        return [(clip(text, room), style) for text, style in lines]
 
     def _header(self, clock: Clock, columns: int) -> Line:
         started, begun = self.state.started, self.state.started_at
@@ -263,16 +265,20 @@ class _Tally:
     def _flying(self, clock: Clock, columns: int) -> Iterator[Line]:
         now = clock.monotonic()
         ordered = sorted(self.flights.items(), key=lambda item: item[1].since)
+        names = min(columns - 24, max((width(plain(task)) for task, _ in ordered[:_RUNNING_SHOWN]), default=0))
         for task, flight in ordered[:_RUNNING_SHOWN]:
-            doing = f"{'landing' if flight.landing else f'attempt {flight.attempt}'}  {duration(now - flight.since)}"
-            yield f"  {cell(plain(task), max(8, columns - 22))}  {doing}", "cyan"
+            doing = "landing" if flight.landing else f"attempt {flight.attempt}"
+            yield f"  {cell(plain(task), max(8, names))}  {doing:<9}  {duration(now - flight.since):>6}", "cyan"
         if len(ordered) > _RUNNING_SHOWN:
             yield f"  … {len(ordered) - _RUNNING_SHOWN} more running", "cyan"
 
-    def _remarks(self) -> Iterator[Line]:
+    def _remarks(self, columns: int) -> Iterator[Line]:
         yield from self.remarked
         for reason in self.reasons[:_REASONS_SHOWN]:
-            yield f"  {plain(reason)}", "yellow"
+            lines = wrap(
+                plain(reason), max(20, columns), initial_indent="  ", subsequent_indent="    ", max_lines=_REASON_LINES, placeholder=" …"
+            )
+            yield from ((line, "yellow") for line in lines)
 
 
 def _joined(parts: Sequence[str], columns: int) -> str:

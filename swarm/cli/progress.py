@@ -6,7 +6,7 @@ The sentences are those of `swarm log` too: an event reads the same while it hap
 from types import TracebackType
 from typing import Final, Protocol, Self, TextIO, assert_never
 
-from swarm.cli.terminal import block, plain, shorten, write
+from swarm.cli.terminal import block, clip, plain, write
 from swarm.engine import events as ev
 from swarm.engine.events import Entry, Event
 from swarm.engine.ports import Clock, Observer
@@ -60,7 +60,7 @@ class PlainProgress:
 
     def _tell(self, entry: Entry) -> None:
         said = self._ending(entry, entry.event) if isinstance(entry.event, ev.RunEnded) else sentence(entry.event)
-        self._write(shorten(f"{entry.at:%H:%M:%S} {said}", _LINE), *(shorten(line, _LINE) for line in _more(entry.event)))
+        self._write(clip(f"{entry.at:%H:%M:%S} {said}", _LINE), *(clip(line, _LINE) for line in _more(entry.event)))
 
     def _ending(self, entry: Entry, event: ev.RunEnded) -> str:
         begun = self._state.started_at if self._state else None
@@ -92,7 +92,7 @@ def sentence(event: Event) -> str:
 def _of_run(event: Event) -> str:
     match event:
         case ev.RunStarted():
-            return f"run {event.run} of plan {event.plan} begun: {len(event.gaps)} gaps found, {event.parallel} attempts at once"
+            return f"run begun: plan {event.plan}, {_count(len(event.gaps), 'gap')} found, {_count(event.parallel, 'attempt')} at once"
         case ev.SchedulerStarted():
             return f"scheduler {event.pid} took the run (fence {event.fence}, sandbox {event.sandbox})"
         case ev.GateMeasured():

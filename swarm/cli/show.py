@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm.cli.progress import duration, first_line, sentence
-from swarm.cli.terminal import COLUMNS, block, cell, in_ascii, plain, shorten, width
+from swarm.cli.terminal import COLUMNS, block, cell, clip, in_ascii, plain, shorten, width
 from swarm.engine.events import Entry
 
 __all__ = [
@@ -128,7 +128,7 @@ def phases(document: Sequence[Document], *, ascii: bool = False) -> list[str]:
 def _gate_lines(document: Sequence[Document], indent: int) -> dict[str, list[str]]:
     """The lines of all gates, aligned with each other."""
     rows = [(phase["id"], (" " * indent + "gate", *_condition(one, phase["gate"]))) for phase in document for one in phase["gate"]]
-    aligned = _table([row for _, row in rows], (COLUMNS, COLUMNS - indent - 36, 14, 12))
+    aligned = _table([row for _, row in rows])
     found: dict[str, list[str]] = {phase["id"]: [] for phase in document}
     for (phase_id, _), line in zip(rows, aligned, strict=True):
         found[phase_id].append(line)
@@ -166,7 +166,7 @@ def runs(document: Sequence[Document]) -> list[str]:
     if not document:
         return ["there is no run yet"]
     rows = [(row["run"], row["plan"], row["state"], _time(row["started_at"]), duration(row["seconds"])) for row in document]
-    return _table([("run", "plan", "state", "started", "took"), *rows], (40, 20, 12, 20, 10))
+    return _table([("run", "plan", "state", "started", "took"), *rows])
 
 
 def status(document: Document, *, every: bool = False, ascii: bool = False) -> list[str]:
@@ -211,7 +211,7 @@ def _task(task: Document, columns: int) -> list[str]:
     commit = (task["commit"] or "")[:_COMMIT]
     line = f"  {task['state']:<9}  {cell(plain(task['id']), columns)}  {took:>7}  {commit:<{_COMMIT}}  {tries}".rstrip()
     reason = plain(first_line(task["reason"] or ""))
-    return [line, *([" " * 13 + shorten(reason, COLUMNS - 13)] if reason else [])]
+    return [line, *([" " * 13 + clip(reason, COLUMNS - 13)] if reason else [])]
 
 
 def _left_out(tasks: Sequence[Document]) -> list[str]:
@@ -254,7 +254,7 @@ def next_steps(document: Document) -> list[str]:
             steps = [(f"swarm diff {run}", "shows what landed")]
         case _:
             steps = []
-    return _table(steps, (COLUMNS, COLUMNS))
+    return _table(steps, None)  # to be copied: never cut
 
 
 def _mending(run: str, tasks: Sequence[Document]) -> Iterator[tuple[str, str]]:
@@ -286,7 +286,7 @@ def gaps(document: Document) -> list[str]:
     left = document["open"]
     first = f"{document['closed']} of {document['found']} closed" + (f", {len(left)} left" if left else "")
     rows = [("  " + gap["gap"], gap["path"] or "–", f"lines {gap['lines']}" if gap["lines"] else "") for gap in left]
-    return [first, *_table(rows, (30, 44, 22))]
+    return [first, *_table(rows)]
 
 
 _WITHOUT_REASONS: Final = {
@@ -313,21 +313,21 @@ def handoffs(document: Sequence[Document]) -> list[str]:
     if not document:
         return ["nothing was handed over yet"]
     rows = [(one["id"][:_SHORT_ID], one["task"], one["contract"] or "–", one["agent"], _evidence_in_short(one)) for one in document]
-    return _table([("id", "task", "contract", "agent", "checks"), *rows], (_SHORT_ID, 34, 18, 18, 14))
+    return _table([("id", "task", "contract", "agent", "red to green"), *rows])
 
 
 def _evidence_in_short(one: Document) -> str:
     turned = sum(check["before"] is False and bool(check["after"]) for check in one["evidence"])
-    return f"{len(one['evidence'])}" + (f", {turned} turned" if turned else "")
+    return f"{turned} of {len(one['evidence'])}"
 
 
 def handoff(document: Document) -> list[str]:
     """One handoff whole: where it comes from, its evidence, its payload."""
     return [
         *_titled("id", [document["id"]]),
-        *_titled("task", [f"{plain(document['task'])}, attempt {document['attempt']} of {plain(document['agent'])}"]),
-        *_titled("contract", [plain(document["contract"])] if document["contract"] else []),
-        *_titled("commit", [f"{document['base'][:_SHORT_ID]} → {(document['commit'] or 'nothing to land')[: _SHORT_ID + 3]}"]),
+        *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}"]),
+        *_titled("contract", [document["contract"]] if document["contract"] else []),
+        *_titled("commit", [f"{document['base'][:_SHORT_ID]} → {(document['commit'] or 'unchanged')[:_SHORT_ID]}"]),
         *_titled("inputs", list(document["inputs"])),
         *_titled("made", [f"{_time(document['at'])} UTC in {duration(document['seconds'])}"]),
         *_titled("model", _usage(document["usage"])),
@@ -345,7 +345,7 @@ def _marks(check: Document) -> str:
 def log_line(entry: Entry) -> str:
     """An event as a line of `swarm log`: its number, its time in UTC, a sentence."""
     start = f"{entry.seq:>6}  {entry.at:%Y-%m-%d %H:%M:%S}  "
-    return start + shorten(sentence(entry.event), COLUMNS - len(start))
+    return start + clip(sentence(entry.event), COLUMNS - len(start))
 
 
 # Verdicts
@@ -390,14 +390,16 @@ def _value(value: Any) -> str:
 
 def _titled(title: str, lines: Sequence[str]) -> list[str]:
     """Lines beside a title, which stands before the first; nothing at all without lines."""
-    return [f"{title if position == 0 else '':<9}{line}".rstrip() for position, line in enumerate(lines)]
+    return [f"{title if position == 0 else '':<9}{plain(line)}".rstrip() for position, line in enumerate(lines)]
 
 
-def _table(rows: Sequence[Sequence[str]], most: Sequence[int]) -> list[str]:
-    """Rows as aligned columns, each at most so wide."""
+def _table(rows: Sequence[Sequence[str]], columns: int | None = COLUMNS) -> list[str]:
+    """Rows as aligned columns; where they do not fit, the widest column gives way."""
     safe = [[plain(text) for text in row] for row in rows]
-    widths = [min(cap, max(map(width, column))) for cap, column in zip(most, zip(*safe, strict=True), strict=False)]
-    return ["  ".join(cell(text, columns) for text, columns in zip(row, widths, strict=True)).rstrip() for row in safe]
+    widths = [max(map(width, column)) for column in zip(*safe, strict=True)]
+    while columns is not None and sum(widths) + 2 * (len(widths) - 1) > columns:
+        widths[widths.index(max(widths))] -= 1
+    return ["  ".join(cell(text, most) for text, most in zip(row, widths, strict=True)).rstrip() for row in safe]
 
 
 def _wrapped(title: str, names: Sequence[str], between: str = ", ") -> list[str]:

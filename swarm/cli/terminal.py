@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final, TextIO
 
-__all__ = ["COLUMNS", "block", "cell", "colourful", "encodes", "in_ascii", "interactive", "plain", "shorten", "width", "write"]
+__all__ = ["COLUMNS", "block", "cell", "clip", "colourful", "encodes", "in_ascii", "interactive", "plain", "shorten", "width", "write"]
 
 COLUMNS: Final = 100
 """The widest line we draw of our own accord."""
@@ -70,6 +70,11 @@ def shorten(text: str, columns: int) -> str:
         return text
     tail = max(0, columns - 1) // 2
     return _first(text, columns - 1 - tail) + "…" * (columns > 0) + _first(text[::-1], tail)[::-1]
+
+
+def clip(text: str, columns: int) -> str:
+    """The text, cut at its end with `…` where it is wider: sentences say the most important first."""
+    return text if width(text) <= columns else _first(text, columns - 1) + "…" * (columns > 0)
 
 
 def _first(text: str, columns: int) -> str:

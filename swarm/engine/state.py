@@ -268,9 +268,8 @@ class State:
         record.seconds, record.reason = event.seconds, event.refused.text
 
     def _land(self, event: ev.Landed, record: TaskRecord) -> None:
-        if record.landing is None:
-            raise Bug(f"{event.task} landed without a landing")
         self._move(event.task, Move.LANDED)
+        assert record.landing is not None  # the table lets only a landing task land
         record.commit = event.commit
         self.head = event.commit
         self.landings.append(record.landing)

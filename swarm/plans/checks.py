@@ -187,15 +187,17 @@ CONDITIONS: Final = ("phase", "metric", "run", "gap", "approval", "flag")
 
 
 def _check_kind(value: Any) -> str | None:
-    return one_kind(value, CHECKS) if isinstance(value, dict) else _kind_of(value, CHECKS)
+    return _tag(value, CHECKS)
 
 
 def _condition_kind(value: Any) -> str | None:
-    return one_kind(value, CONDITIONS) if isinstance(value, dict) else _kind_of(value, CONDITIONS)
+    return _tag(value, CONDITIONS)
 
 
-def _kind_of(value: Any, kinds: tuple[str, ...]) -> str | None:
-    return next((kind for kind in kinds if hasattr(value, kind)), None)
+def _tag(value: Any, kinds: tuple[str, ...]) -> str | None:
+    """A tag ends with a colon, so that it is no key: tags stand in the path of an error, which is looked up in the text."""
+    kind = one_kind(value, kinds) if isinstance(value, dict) else next((kind for kind in kinds if hasattr(value, kind)), None)
+    return f"{kind}:" if kind else None
 
 
 def _discriminator(kind: Any, kinds: tuple[str, ...]) -> Any:
@@ -204,21 +206,21 @@ def _discriminator(kind: Any, kinds: tuple[str, ...]) -> Any:
 
 
 Check = Annotated[
-    Annotated[Run, Tag("run")]
-    | Annotated[Present, Tag("present")]
-    | Annotated[Absent, Tag("absent")]
-    | Annotated[Exists, Tag("exists")]
-    | Annotated[GapClosed, Tag("gap")]
-    | Annotated[MetricHolds, Tag("metric")]
-    | Annotated[Judge, Tag("judge")],
+    Annotated[Run, Tag("run:")]
+    | Annotated[Present, Tag("present:")]
+    | Annotated[Absent, Tag("absent:")]
+    | Annotated[Exists, Tag("exists:")]
+    | Annotated[GapClosed, Tag("gap:")]
+    | Annotated[MetricHolds, Tag("metric:")]
+    | Annotated[Judge, Tag("judge:")],
     _discriminator(_check_kind, CHECKS),
 ]
 Condition = Annotated[
-    Annotated[PhaseDone, Tag("phase")]
-    | Annotated[MetricHolds, Tag("metric")]
-    | Annotated[Run, Tag("run")]
-    | Annotated[GapClosed, Tag("gap")]
-    | Annotated[Approval, Tag("approval")]
-    | Annotated[FlagSet, Tag("flag")],
+    Annotated[PhaseDone, Tag("phase:")]
+    | Annotated[MetricHolds, Tag("metric:")]
+    | Annotated[Run, Tag("run:")]
+    | Annotated[GapClosed, Tag("gap:")]
+    | Annotated[Approval, Tag("approval:")]
+    | Annotated[FlagSet, Tag("flag:")],
     _discriminator(_condition_kind, CONDITIONS),
 ]

@@ -18,9 +18,10 @@ from swarm.plans.found import Found
 from swarm.plans.load import Location, Plan, task_files
 from swarm.plans.schema import Category, Procedure, TaskEntry
 from swarm.plans.substitute import Values, in_check, in_glob, in_procedure, in_text
+from swarm.plans.undisturbed import undisturbed
 from swarm.signatures.canonical import digest, sha256
 
-__all__ = ["Closing", "Graph", "PhaseNode", "Task", "compile_plan", "selector"]
+__all__ = ["Closing", "Graph", "PhaseNode", "Task", "compile_plan", "declared_by", "selector"]
 
 _NO_VALUES: Final[Values] = {}
 
@@ -158,21 +159,35 @@ def selector(text: str) -> re.Pattern[str]:
 
 
 def _resolve(text: str, category: str | None, members: Mapping[str, tuple[str, ...]], tasks: Iterable[str]) -> tuple[str, ...]:
+    """What a text means: in its own category if it is declared there, and then even when a fan-out turned out empty."""
     for name in ([f"{category}.{text}"] if category else []) + [text]:
-        if name in members:
-            return members[name]
-        if name in tasks:
-            return (name,)
-    if "*" not in text:
-        return ()
-    for name in ([f"{category}.{text}"] if category else []) + [text]:
-        pattern = selector(name)
-        found = tuple(task for task in tasks if pattern.fullmatch(task))
-        if found:
+        found = _meant(name, members, tasks)
+        if found is not None:
             return found
     return ()
 
 
+def _meant(name: str, members: Mapping[str, tuple[str, ...]], tasks: Iterable[str]) -> tuple[str, ...] | None:
+    if name in members:
+        return members[name]
+    if name in tasks:
+        return (name,)
+    pattern, base = selector(name), name.partition("[")[0]
+    if base in members:
+        return tuple(task for task in members[base] if pattern.fullmatch(task))
+    if "*" not in name:
+        return None
+    found = tuple(task for task in tasks if pattern.fullmatch(task))
+    return found if found or declared_by(base, members) else None
+
+
+def declared_by(text: str, members: Iterable[str]) -> tuple[str, ...]:
+    """The declared names that a full name or pattern without brackets means."""
+    pattern = selector(text)
+    return tuple(name for name in members if pattern.fullmatch(name))
+
+
+@undisturbed()
 def compile_plan(plan: Plan, gaps: Sequence[Found] = ()) -> Graph:
     """Every task and phase of a plan.
 
@@ -189,13 +204,14 @@ def compile_plan(plan: Plan, gaps: Sequence[Found] = ()) -> Graph:
     frozen = {declared: tuple(names) for declared, names in members.items()}
     names = {draft.name: None for draft in drafts}
     resolver = _Resolver(frozen, names)
-    tasks = {draft.name: _task(plan, draft, index, resolver) for index, draft in enumerate(drafts)}
+    described = _Descriptions(plan)
+    tasks = {draft.name: _task(plan, draft, index, resolver, described) for index, draft in enumerate(drafts)}
     return Graph(plan, tasks, tuple(_phases(plan, resolver)), tuple(gaps), frozen)
 
 
-def _task(plan: Plan, draft: "_Draft", index: int, resolve: "_Resolver") -> Task:
+def _task(plan: Plan, draft: "_Draft", index: int, resolve: "_Resolver", described: "_Descriptions") -> Task:
     try:
-        return draft.task(plan, index, resolve)
+        return draft.task(index, resolve, described)
     except ValueError as error:
         at = ("categories", draft.category, "tasks", draft.short)
         raise PlanRefused([plan.problem(at, "wrong-type", f"{draft.name}: {error}", key=True)]) from error
@@ -233,7 +249,7 @@ class _Draft:
     def name(self) -> str:
         return self.declared if self.gap is None else f"{self.declared}[{self.gap.path}]"
 
-    def task(self, plan: Plan, index: int, resolve: _Resolver) -> Task:
+    def task(self, index: int, resolve: _Resolver, described: "_Descriptions") -> Task:
         values = _values(self.gap)
         entry = self.entry
         done_when = _checks(entry.done_when, values)
@@ -271,7 +287,7 @@ class _Draft:
             do=do,
             program=entry.program,
             member=self.gap.path if self.gap else None,
-            definition=_definition(plan, self, parts),
+            definition=digest(described.declaration(self) | parts.described(self.name)),
         )
 
     def _closes(self, values: Values) -> tuple[Closing, ...]:
@@ -290,6 +306,14 @@ class _Parts:
     done_when: tuple[Check, ...]
     keep: tuple[Check, ...]
     do: tuple[Procedure, ...]
+
+    def described(self, name: str) -> dict[str, Any]:
+        """The part of a task's definition that differs between the members of a fan-out."""
+        content: dict[str, Any] = {"task": name, "goal": self.goal, "reads": self.reads, "writes": self.writes}
+        content["closes"] = [[closing.gap, closing.paths] for closing in self.closes]
+        for key, values in (("done_when", self.done_when), ("keep", self.keep), ("do", self.do)):
+            content[key] = [value.model_dump(mode="json", exclude_unset=True, by_alias=True) for value in values]
+        return content
 
 
 def _drafts(plan: Plan, gaps: Sequence[Found]) -> Iterator[_Draft]:
@@ -333,16 +357,19 @@ def _checks(checks: tuple[Check, ...], values: Values) -> tuple[Check, ...]:
     return tuple(in_check(check, values) for check in checks) if values else checks
 
 
-def _definition(plan: Plan, draft: _Draft, parts: _Parts) -> str:
-    """The entry after substitution, `needs` as written, the contract, and the files of its `do:` or `program:`."""
-    entry = draft.entry
-    content: dict[str, Any] = entry.model_dump(mode="json", exclude_unset=True, by_alias=True)
-    content |= {"goal": parts.goal, "reads": parts.reads, "writes": parts.writes}
-    content |= {"closes": [[c.gap, list(c.paths)] for c in parts.closes]}
-    for key, values in (("done_when", parts.done_when), ("keep", parts.keep), ("do", parts.do)):
-        content[key] = [value.model_dump(mode="json", exclude_unset=True, by_alias=True) for value in values]
-    content |= {"task": draft.name, "contract": _contract(plan, entry.hands), "files": _file_hashes(plan, draft)}
-    return digest(content)
+class _Descriptions:
+    """What says what a task is, made once per declared task: its entry, its contract, and the files of its `do:` or `program:`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.known: dict[str, dict[str, Any]] = {}
+
+    def declaration(self, draft: _Draft) -> dict[str, Any]:
+        if draft.declared not in self.known:
+            content = draft.entry.model_dump(mode="json", exclude_unset=True, by_alias=True)
+            content |= {"contract": _contract(self.plan, draft.entry.hands), "files": _file_hashes(self.plan, draft)}
+            self.known[draft.declared] = content
+        return self.known[draft.declared]
 
 
 def _contract(plan: Plan, name: str | None) -> Any:
@@ -350,9 +377,7 @@ def _contract(plan: Plan, name: str | None) -> Any:
         return name
     declared = plan.contracts.used_by(name)
     return {
-        contract: {
-            key: [f.type, f.required, f.default, f.measured, f.about, dict(f.constraints)] for key, f in fields.items()
-        }
+        contract: {key: [f.type, f.required, f.default, f.measured, f.about, dict(f.constraints)] for key, f in fields.items()}
         for contract, fields in declared.items()
     }
 
@@ -360,8 +385,9 @@ def _contract(plan: Plan, name: str | None) -> Any:
 def _file_hashes(plan: Plan, draft: _Draft) -> dict[str, str]:
     if not plan.files:
         return {}
-    tops = [(named.path.partition("/")[0] + "/" if named.tree else named.path) for named in task_files(plan.spec, draft.category, draft.short)]
-    return {path: sha256(content) for path, content in sorted(plan.files.items()) if any(path == t or path.startswith(t) for t in tops)}
+    named = list(task_files(plan.spec, draft.category, draft.short))
+    whole, folders = {each.path for each in named}, tuple(each.path.partition("/")[0] + "/" for each in named if each.tree)
+    return {path: sha256(content) for path, content in sorted(plan.files.items()) if path in whole or path.startswith(folders)}
 
 
 def _phases(plan: Plan, resolve: _Resolver) -> Iterator[PhaseNode]:

@@ -13,6 +13,7 @@ from swarm.errors import PlanRefused, UsageError
 from swarm.home import ID_PATTERN
 from swarm.plans.problems import Code, Mark, Problem
 from swarm.plans.schema import Agent, Codemod, Command, ContractField, PlanFile, Template
+from swarm.plans.undisturbed import undisturbed
 from swarm.plans.vocabulary import ROSTER
 from swarm.plans.yaml_text import MAX_BYTES, YamlText, read_yaml
 from swarm.signatures.contracts import Contracts, FieldSpec
@@ -23,6 +24,17 @@ Location = tuple[str | int, ...]
 _IN_PLAN_DIR: Final = re.compile(r"\$(?:SWARM_PLAN_DIR|\{SWARM_PLAN_DIR\})/([A-Za-z0-9_@%+=:,./-]+)")
 _PROGRAM_FILE: Final = re.compile(r"(?P<path>[^:]+\.py):(?P<name>\w+)")
 _CONSTRAINTS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
+_WANTED: Final = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+"""What pydantic calls a wrong type, in the plan's words."""
 _STORED_BYTES: Final = 64 * 1024 * 1024
 _UNSTORED: Final = frozenset({"__pycache__", ".git", ".swarm"})
 
@@ -79,11 +91,11 @@ def load_plan(path: Path, file: str | None = None) -> Plan:
         file: the name to give in problems; the path as typed unless said.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read as text.
+        UsageError: there is no such file, or it cannot be read.
         PlanRefused: its text is not a plan; every problem is listed.
     """
-    text = _read_text(path)
-    plan = parse_plan(text, file or str(path))
+    name = file or str(path)
+    plan = parse_plan(_text_of(_read_bytes(path), name), name)
     files, problems = _read_files(plan, path.parent)
     return Plan(
         file=plan.file,
@@ -97,6 +109,7 @@ def load_plan(path: Path, file: str | None = None) -> Plan:
     )
 
 
+@undisturbed()
 def parse_plan(text: str, file: str, files: Mapping[str, bytes] | None = None) -> Plan:
     """A plan from its text and the contents of the files it names. Reads nothing.
 
@@ -137,9 +150,9 @@ def _text(details: dict[str, Any], loc: Location) -> str:
         return f'the key "{loc[-1]}" is missing'
     if kind == "string_pattern_mismatch":
         return f"{details['input']!r} is no {_name_kind(str(context.get('pattern')))}"
+    if kind in _WANTED:
+        return f"write {_WANTED[kind]}, not {_shown(details['input'])}"
     message: str = details["msg"]
-    if kind.endswith("_type") or kind.endswith("_parsing"):
-        return f"{message[0].lower()}{message[1:]}, not {_shown(details['input'])}"
     return f"{message[0].lower()}{message[1:]}"
 
 
@@ -236,17 +249,28 @@ def _in_command(command: str | list[str] | None, at: Location) -> Iterator[Named
         yield NamedFile(found[1], at, tree=bool(rest)) if rest or top else NamedFile(top, at)
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
+    """The content, or of an endless file a little more than is allowed."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB: no plan")
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise UsageError(f"there is no plan at {path}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
     except OSError as error:
         raise UsageError(f"cannot read the plan {path}: {error.strerror}") from error
+
+
+def _text_of(content: bytes, file: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise PlanRefused([Problem(file, 1, 1, "syntax", f"larger than {MAX_BYTES // 1024 // 1024} MiB")])
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        text = f"not UTF-8 text: byte {content[error.start]:#04x} begins no character"
+        raise PlanRefused([Problem(file, line, column, "syntax", text)]) from error
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read_files(plan: Plan, folder: Path) -> tuple[dict[str, bytes], list[Problem]]:

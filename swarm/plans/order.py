@@ -10,8 +10,7 @@ twelve megabytes, and asking is one AND.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import networkx as nx
+from graphlib import CycleError, TopologicalSorter
 
 from swarm.plans.checks import PhaseDone
 from swarm.plans.graph import Graph
@@ -39,24 +38,32 @@ class Order:
 
 def find_cycle(graph: Graph) -> list[str]:
     """Tasks that need each other in a ring, the first repeated at the end; empty when there are none."""
+    try:
+        _sorted(graph)
+    except CycleError:
+        return _ring(graph)
+    return []
+
+
+def _ring(graph: Graph) -> list[str]:
+    import networkx as nx  # takes longer to import than most plans to prove, and few plans have rings
+
     needs: nx.DiGraph[str] = nx.DiGraph()
     needs.add_edges_from((task.name, need) for task in graph.tasks.values() for need in task.needs)
-    if nx.is_directed_acyclic_graph(needs):
-        return []
     edges = nx.find_cycle(needs)
     return [edges[0][0], *(edge[1] for edge in edges)]
 
 
 def order_of(graph: Graph) -> Order | None:
     """The order, or None when needs and gates together form a ring (then some task never starts)."""
-    arrows = _arrows(graph)
+    earlier = _earlier(graph)
     try:
-        sequence = list(nx.topological_sort(arrows))
-    except nx.NetworkXUnfeasible:
+        sequence = list(TopologicalSorter(earlier).static_order())
+    except CycleError:
         return None
     bit = {task.name: 1 << task.index for task in graph.tasks.values()}
-    after = _reach(reversed(sequence), arrows.succ, bit)
-    before = _reach(sequence, arrows.pred, bit)
+    before = _reach(sequence, earlier, bit)
+    after = _reach(reversed(sequence), _turned(earlier), bit)
     names = list(graph.tasks)
     return Order(tuple(after[n] for n in names), tuple(after[n] | before[n] | bit[n] for n in names))
 
@@ -65,25 +72,32 @@ def _reach(sequence: Iterable[str], beyond: Mapping[str, Iterable[str]], bit: Ma
     found: dict[str, int] = {}
     for node in sequence:
         bits = 0
-        for other in beyond[node]:
+        for other in beyond.get(node, ()):
             bits |= found[other] | bit.get(other, 0)
         found[node] = bits
     return found
 
 
-def _arrows(graph: Graph) -> "nx.DiGraph[str]":
-    """Tasks and phase openings; a phase's node is `phase:ID`, which no task name can be."""
-    arrows: nx.DiGraph[str] = nx.DiGraph()
-    arrows.add_nodes_from(graph.tasks)
-    arrows.add_nodes_from(f"phase:{phase.id}" for phase in graph.phases)
-    for task in graph.tasks.values():
-        arrows.add_edges_from((need, task.name) for need in task.needs)
-        arrows.add_edge(f"phase:{task.phase}", task.name)
+def _earlier(graph: Graph) -> dict[str, list[str]]:
+    """What each task and each opening of a phase comes directly after; a phase's node is `phase:ID`, which no task name can be."""
+    earlier: dict[str, list[str]] = {}
     for phase in graph.phases:
+        openings = earlier.setdefault(f"phase:{phase.id}", [])
         for condition, must in zip(phase.gate, phase.must, strict=True):
             if isinstance(condition, PhaseDone):
-                arrows.add_edges_from((before, f"phase:{phase.id}") for before in _before(graph, condition, must))
-    return arrows
+                openings += _before(graph, condition, must)
+    for task in graph.tasks.values():
+        earlier.setdefault(f"phase:{task.phase}", [])
+        earlier[task.name] = [*task.needs, f"phase:{task.phase}"]
+    return earlier
+
+
+def _turned(earlier: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    later: dict[str, list[str]] = {node: [] for node in earlier}
+    for node, others in earlier.items():
+        for other in others:
+            later.setdefault(other, []).append(node)
+    return later
 
 
 def _before(graph: Graph, condition: PhaseDone, must: tuple[str, ...]) -> Iterable[str]:
@@ -108,8 +122,11 @@ def remaining_seconds(graph: Graph, expected: Mapping[str, float]) -> dict[str, 
 
 
 def critical_path(graph: Graph, expected: Mapping[str, float] | None = None) -> tuple[str, ...]:
-    """The longest path of needs: the run cannot be shorter, however many agents there are."""
-    remaining = remaining_seconds(graph, expected or {})
+    """The longest path of needs: the run cannot be shorter, however many agents there are. Nothing where needs form a ring."""
+    try:
+        remaining = remaining_seconds(graph, expected or {})
+    except CycleError:
+        return ()
     path: list[str] = []
     heads: Iterable[str] = [name for name, task in graph.tasks.items() if not task.needs]
     while heads:
@@ -119,7 +136,4 @@ def critical_path(graph: Graph, expected: Mapping[str, float] | None = None) -> 
 
 
 def _sorted(graph: Graph) -> list[str]:
-    needs: nx.DiGraph[str] = nx.DiGraph()
-    needs.add_nodes_from(graph.tasks)
-    needs.add_edges_from((need, task.name) for task in graph.tasks.values() for need in task.needs)
-    return list(nx.topological_sort(needs))
+    return list(TopologicalSorter({name: task.needs for name, task in graph.tasks.items()}).static_order())

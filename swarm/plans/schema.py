@@ -41,7 +41,7 @@ class Workspace(Mapping):
 class Budget(Mapping):
     """What a run may spend; unlimited unless given."""
 
-    usd: Annotated[float, Field(gt=0)] | None = None
+    usd: Annotated[float, Field(gt=0, strict=True)] | None = None
     calls: Annotated[int, Field(gt=0, strict=True)] | None = None
     tokens: Annotated[int, Field(gt=0, strict=True)] | None = None
 
@@ -108,6 +108,9 @@ Gap = Annotated[
 ]
 
 
+Number = Annotated[float, Field(strict=True)]
+
+
 def _field_type(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
@@ -119,10 +122,10 @@ class ContractField(Mapping):
     about: str = ""
     default: Any = None
     measured: Annotated[bool, Field(strict=True)] = False
-    ge: float | None = None
-    gt: float | None = None
-    le: float | None = None
-    lt: float | None = None
+    ge: Number | None = None
+    gt: Number | None = None
+    le: Number | None = None
+    lt: Number | None = None
     min_length: Annotated[int, Field(ge=0, strict=True)] | None = None
     max_length: Annotated[int, Field(ge=0, strict=True)] | None = None
     pattern: str | None = None
@@ -167,11 +170,12 @@ class Codemod(Mapping):
 
 
 def _procedure_kind(value: Any) -> str | None:
-    return one_kind(value, ("command", "template", "codemod")) if isinstance(value, dict) else type(value).__name__.lower()
+    kind = one_kind(value, ("command", "template", "codemod")) if isinstance(value, dict) else type(value).__name__.lower()
+    return f"{kind}:" if kind else None
 
 
 Procedure = Annotated[
-    Annotated[Command, Tag("command")] | Annotated[Template, Tag("template")] | Annotated[Codemod, Tag("codemod")],
+    Annotated[Command, Tag("command:")] | Annotated[Template, Tag("template:")] | Annotated[Codemod, Tag("codemod:")],
     Discriminator(_procedure_kind, custom_error_type="wrong-type", custom_error_message="write exactly one of command, template, codemod"),
 ]
 
@@ -199,7 +203,7 @@ class TaskEntry(Mapping):
     lm: Word | None = None
     for_each: Id | None = None
     only: Texts = ()
-    weight: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
+    weight: Annotated[float, Field(gt=0, le=1_000_000, strict=True)] = 1.0
 
     @model_validator(mode="after")
     def _only_with_for_each(self) -> Any:

@@ -5,10 +5,8 @@ expression only itself, in shell text it stays one word whatever quotes surround
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-
 
 from swarm.plans import globs
 from swarm.plans.checks import Absent, Exists, GapClosed, Judge, Present, Run
@@ -19,8 +17,18 @@ __all__ = ["Values", "in_check", "in_glob", "in_procedure", "in_text"]
 
 Values = Mapping[str, str]
 _PLACE: Final = re.compile(r"\{(path|lines|gap)\}")
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
-_NESTED: Final = re.compile(r"\$\(|`|<<")
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
+_UNCERTAIN: Final = re.compile(
+    r"\$\(|`|<<|\$'|\$\{(?!\w+\})"  # a language of its own in there
+    r"|(?:^|[\s;&|()])#"  # a comment, which a line break would end
+    r"|\\\{(?:path|lines|gap)\}"  # the backslash would take our first quote
+    r"|\beval\b|sh\s+(?:-\w+\s+)*-\w*c\b"  # read by a shell twice
+)
+_GLUED: Final = re.compile(r"[$~]\{(?:path|lines|gap)\}")
+_NOWHERE: Final = (
+    "a file name with special characters cannot stand in a command with $(…), `…`, ${…}, <<, $'…', a comment, eval, sh -c, or a backslash"
+    " before it: write the command as a list of words, or put it in a script"
+)
 
 
 def in_text(text: str, values: Values) -> str:
@@ -44,19 +52,22 @@ def in_shell(text: str, values: Values) -> str:
     """Shell text in which each value is part of one word, also between quotes.
 
     Raises:
-        ValueError: a value with characters that a shell would obey would stand inside `$(…)`, backquotes or a here-document,
-            where no quoting is certain.
+        ValueError: a value with characters that a shell would obey would stand beside `$(…)`, backquotes or a here-document,
+            in a comment, or in what a second shell reads: no quoting is certain there.
     """
-    harmless = all(_HARMLESS.fullmatch(values[found[1]]) for found in _PLACE.finditer(text))
-    if harmless:
-        return in_text(text, values)
-    if _NESTED.search(text):
-        raise ValueError("a file name with special characters cannot stand in a command with $(…), `…` or <<: use a list, or a script")
+    if glued := _GLUED.search(text):
+        raise ValueError(f"the shell would read {glued[0]} as more than the value: write it without the {glued[0][0]}")
+    harmless = all(_HARMLESS.fullmatch(values[found[1]] or "-") for found in _PLACE.finditer(text))
+    if not harmless and _UNCERTAIN.search(text):
+        raise ValueError(_NOWHERE)
     return _PLACE.sub(lambda found: _quoted(values[found[1]], _open_quote(text[: found.start()])), text)
 
 
 def _quoted(value: str, quote: str) -> str:
-    return f"{quote}{shlex.quote(value)}{quote}"
+    if _HARMLESS.fullmatch(value) or (quote and not value):
+        return value
+    inner = value.replace("'", "'\"'\"'")
+    return f"{quote}'{inner}'{quote}"
 
 
 def _open_quote(before: str) -> str:

@@ -7,6 +7,7 @@ does the whole job: depth and size are bounded, aliases, tags and duplicate keys
 Scalars follow YAML 1.2's core schema, so `no` is text. Numbers with a leading zero are refused rather than guessed at.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -194,7 +195,7 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(at.line + 1, at.column + 1) if at else Mark(1, 1)
-        raise _Refused(mark, " ".join(filter(None, (error.context, error.problem)))) from error
+        raise _Refused(mark, ": ".join(filter(None, (error.context, error.problem)))) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -232,4 +233,11 @@ def _number(text: str, mark: Mark) -> Any:
         if len(text) > _MAX_DIGITS:
             raise _Refused(mark, f"a number of more than {_MAX_DIGITS} digits: quote it if it is text")
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return _finite(text, mark) if _FLOAT.fullmatch(text) else text
+
+
+def _finite(text: str, mark: Mark) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _Refused(mark, f"{text} is too large for a number: quote it if it is text")
+    return number

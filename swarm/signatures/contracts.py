@@ -6,14 +6,14 @@ truth value. A whole number is accepted where a `float` is asked for, as JSON do
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
 from swarm.errors import ContractBreach
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Contracts", "FieldSpec", "TypeProblem", "check_payload"]
 
@@ -29,6 +29,10 @@ _CONSTRAINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _TOKEN: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.-]*|[\[\],]|[^\s\[\],]+)")
 _SHOWN: Final = 5
+_DEEPEST_TYPE: Final = 16
+_DEEPEST_PAYLOAD: Final = 64
+_MOST_BITS: Final = 1024
+_OWN_NAME: Final = re.compile(r"field_\d+")
 
 
 class TypeProblem(ValueError):
@@ -71,6 +75,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.tokens = _TOKEN.findall(text)
         self.text = text
+        self.depth = 0
 
     def parse(self) -> _Type:
         found = self._type()
@@ -92,6 +97,9 @@ class _Parser:
 
     def _generic(self, name: str) -> _Type:
         self._next("[")
+        self.depth += 1
+        if self.depth > _DEEPEST_TYPE:
+            raise ValueError(f"a type nested deeper than {_DEEPEST_TYPE} levels")
         if name == "literal":
             return _Type("literal", words=self._words())
         if name == "dict":
@@ -128,7 +136,7 @@ class Contracts:
         for contract, fields in self.declared.items():
             for name, spec in fields.items():
                 problems += self._parse(contract, name, spec)
-        return problems or self._recursive()
+        return problems or self._recursive() or self._too_deep()
 
     def _parse(self, contract: str, name: str, spec: FieldSpec) -> list[TypeProblem]:
         try:
@@ -144,21 +152,45 @@ class Contracts:
 
     def _recursive(self) -> list[TypeProblem]:
         """A contract that holds itself has no finite payload that we would want."""
-        return [TypeProblem(c, f, f"{c} holds itself") for (c, f) in self._types if c in self._reachable(c, f, set())]
+        return [TypeProblem(c, f, f"{c} holds itself") for (c, f), parsed in self._types.items() if c in self._reachable(parsed.contracts())]
 
-    def _reachable(self, contract: str, name: str, seen: set[str]) -> set[str]:
-        for inner in self._types[contract, name].contracts() - seen:
-            seen.add(inner)
-            for other in self.declared[inner]:
-                self._reachable(inner, other, seen)
+    def _too_deep(self) -> list[TypeProblem]:
+        """Pydantic builds and checks models by recursion."""
+        return [TypeProblem(c, f, f"contracts nested deeper than {_DEEPEST_TYPE}") for (c, f) in self._types if self._depth(c) > _DEEPEST_TYPE]
+
+    def _depth(self, contract: str) -> int:
+        """Levels of contracts within a contract, counted no further than one too many."""
+        level, depth = {contract}, 0
+        while level and depth <= _DEEPEST_TYPE:
+            level, depth = self._parts(level), depth + 1
+        return depth
+
+    def _parts(self, contracts: Iterable[str]) -> set[str]:
+        return {inner for each in contracts for name in self.declared[each] for inner in self._types[each, name].contracts()}
+
+    def _reachable(self, contracts: Iterable[str]) -> set[str]:
+        seen: set[str] = set()
+        fresh = set(contracts)
+        while fresh:
+            seen |= fresh
+            fresh = self._parts(fresh) - seen
         return seen
 
     def used_by(self, contract: str) -> dict[str, Mapping[str, FieldSpec]]:
         """A contract and those it is made of: what its meaning depends on."""
-        seen = {contract}
-        for name in self.declared[contract]:
-            self._reachable(contract, name, seen)
-        return {name: self.declared[name] for name in sorted(seen)}
+        return {name: self.declared[name] for name in sorted(self._reachable([contract]))}
+
+    def accepts(self, contract: str, name: str, value: object) -> bool:
+        """Whether a value fits one field of a contract."""
+        from pydantic import ValidationError, create_model
+
+        annotation = self._annotation(self._types[contract, name], dict(self.declared[contract][name].constraints))
+        alone = create_model("Alone", __config__=_strictly(), value=(annotation, ...))
+        try:
+            alone.model_validate({"value": value})
+        except ValidationError:
+            return False
+        return True
 
     def model(self, contract: str) -> "type[BaseModel]":
         """The pydantic model of a contract. Extra fields are refused, values read strictly."""
@@ -167,17 +199,19 @@ class Contracts:
         return self._models[contract]
 
     def _build(self, contract: str) -> "type[BaseModel]":
-        from pydantic import ConfigDict, create_model
+        from pydantic import create_model
 
-        fields: dict[str, Any] = {name: self._field(contract, name, spec) for name, spec in self.declared[contract].items()}
-        return create_model(contract, __config__=ConfigDict(extra="forbid", strict=True, protected_namespaces=()), **fields)
+        fields: dict[str, Any] = {}
+        for position, (name, spec) in enumerate(self.declared[contract].items()):
+            fields[name if _is_free(name) else f"field_{position}"] = self._field(contract, name, spec)
+        return create_model(contract, __config__=_strictly(), **fields)
 
     def _field(self, contract: str, name: str, spec: FieldSpec) -> tuple[Any, Any]:
         from pydantic import Field
 
         default = ... if spec.required else spec.default
         annotation = self._annotation(self._types[contract, name], dict(spec.constraints))
-        return annotation, Field(default, description=spec.about or None, validate_default=True)
+        return annotation, Field(default, alias=None if _is_free(name) else name, description=spec.about or None, validate_default=True)
 
     def _annotation(self, parsed: _Type, constraints: dict[str, Any]) -> Any:
         from pydantic import AfterValidator, Field
@@ -207,6 +241,19 @@ class Contracts:
         parsed = self._types[contract, name]
         parsed = parsed.of if parsed.name == "optional" and parsed.of else parsed
         return parsed.name == "list" and parsed.of is not None and parsed.of.name in ("path", "str")
+
+
+def _strictly() -> "ConfigDict":
+    from pydantic import ConfigDict
+
+    return ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+def _is_free(name: str) -> bool:
+    """Whether a pydantic model can have an attribute of that name. Other fields get a name of ours, and theirs as alias."""
+    from pydantic import BaseModel
+
+    return name.isidentifier() and not name.startswith("_") and not hasattr(BaseModel, name) and not _OWN_NAME.fullmatch(name)
 
 
 def _constraint_problems(contract: str, name: str, spec: FieldSpec, parsed: _Type) -> list[TypeProblem]:
@@ -250,7 +297,7 @@ def check_payload(contracts: Contracts, contract: str | None, payload: object, *
     """
     if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
         raise ContractBreach(f"a handoff is a JSON object, not {type(payload).__name__}")
-    _refuse_odd_numbers(payload, "")
+    _refuse_odd(payload, "", _DEEPEST_PAYLOAD)
     if contract is None:
         return payload
     return _fit(contracts.model(contract), contract, payload, drop_extra)
@@ -259,24 +306,36 @@ def check_payload(contracts: Contracts, contract: str | None, payload: object, *
 def _fit(model: "type[BaseModel]", contract: str, payload: dict[str, Any], drop_extra: bool) -> dict[str, Any]:
     from pydantic import ValidationError
 
-    kept = {key: value for key, value in payload.items() if key in model.model_fields} if drop_extra else payload
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    kept = {key: value for key, value in payload.items() if key in known} if drop_extra else payload
     try:
-        return model.model_validate(kept).model_dump(mode="json")
+        return model.model_validate(kept).model_dump(mode="json", by_alias=True)
     except ValidationError as error:
         shown = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:_SHOWN]]
         more = error.error_count() - len(shown)
         raise ContractBreach(f"the payload does not fit {contract}: {'; '.join(shown)}{f'; {more} more' if more else ''}") from error
 
 
-def _refuse_odd_numbers(value: object, where: str) -> None:
-    """JSON has no NaN and no infinity, and nothing beside its own types."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ContractBreach(f"{where or 'the payload'} is {value}: a handoff holds finite numbers")
+def _refuse_odd(value: object, where: str, levels: int) -> None:
+    """JSON has no NaN and no infinity, and nothing beside its own types; and what is nested without end is no payload."""
+    if levels == 0:
+        raise ContractBreach(f"the payload is nested deeper than {_DEEPEST_PAYLOAD} levels")
     if isinstance(value, dict):
         for key, inner in value.items():
-            _refuse_odd_numbers(inner, f"{where}.{key}" if where else str(key))
+            if not isinstance(key, str):
+                raise ContractBreach(f"{where or 'the payload'} has the key {key!r}: the keys of a JSON object are text")
+            _refuse_odd(inner, f"{where}.{key}" if where else key, levels - 1)
     elif isinstance(value, (list, tuple)):
         for position, inner in enumerate(value):
-            _refuse_odd_numbers(inner, f"{where}[{position}]")
-    elif value is not None and not isinstance(value, (str, int, float)):
-        raise ContractBreach(f"{where or 'the payload'} is {type(value).__name__}, which JSON cannot hold")
+            _refuse_odd(inner, f"{where}[{position}]", levels - 1)
+    elif isinstance(value, (int, float)):
+        _refuse_odd_number(value, where)
+    elif value is not None and not isinstance(value, str):
+        raise ContractBreach(f"{where} is {type(value).__name__}, which JSON cannot hold")
+
+
+def _refuse_odd_number(value: int | float, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ContractBreach(f"{where} is {value}: a handoff holds finite numbers")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise ContractBreach(f"{where} is a whole number of {value.bit_length()} bits: at most {_MOST_BITS}")

@@ -1,5 +1,6 @@
 """`diff`, `promote`, `rollback`, `gc`: the change itself, and what is left of runs."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from swarm.wiring.site import Site, StoredRun, read_run
 from swarm.wiring.steering import writing
 from swarm.workspace.landing import Heads, head_ref
 from swarm.workspace.promotion import promote as write_into
-from swarm.workspace.promotion import to_branch, undo
+from swarm.workspace.promotion import recover, to_branch, undo
 from swarm.workspace.repository import open_repository
 from swarm.workspace.retention import RunAge, compact, removable, remove_run
 from swarm.workspace.rollback import named_tasks, paths_changed, rolled_back, tasks_to_take_back
@@ -38,9 +39,14 @@ async def promote(site: Site, run: str, incomplete: bool) -> tuple[str, ...]:
         repository = await open_repository(site.home)
         folder = Path(stored.started.workspace)
         done = await write_into(repository, folder, stored.started.base, stored.state.head, stored.folder.promoted)
-        if done.paths:
+        if done.paths or _died_unrecorded(stored):
             await journal.append(Promoted(what=str(folder), head=stored.state.head, paths=len(done.paths)))
         return done.paths
+
+
+def _died_unrecorded(stored: StoredRun) -> bool:
+    """Whether an earlier promotion was done on disk and killed before its record."""
+    return stored.state.promoted is None and stored.folder.promoted.exists()
 
 
 async def promote_to_branch(site: Site, run: str, name: str, incomplete: bool) -> str:
@@ -57,7 +63,10 @@ async def promote_to_branch(site: Site, run: str, name: str, incomplete: bool) -
 async def undo_promotion(site: Site, run: str) -> tuple[str, ...]:
     """Puts the folder's previous content back; the paths."""
     with writing(site, run) as (stored, journal):
-        paths = await undo(Path(stored.started.workspace), stored.folder.promoted)
+        promoted = stored.state.promoted
+        into_folder = promoted is not None and promoted.what == stored.started.workspace
+        undone_unrecorded = into_folder and not stored.folder.promoted.exists()
+        paths = () if undone_unrecorded else await undo(Path(stored.started.workspace), stored.folder.promoted)
         await journal.append(PromotionUndone(paths=len(paths)))
         return paths
 
@@ -101,13 +110,28 @@ async def gc(site: Site, keep_days: float) -> tuple[list[str], int]:
     repository = await open_repository(site.home)
     stored = [one for run in runs(site.home) if (one := _readable(site, run)) is not None]
     ages = [RunAge(one.folder.run, one.state.ended_at, run_state(one.state, one.live)) for one in stored]
+    folders = {one.folder.run: Path(one.started.workspace) for one in stored}
     removed = []
     for run in removable(ages, keep_days, site.clock.now()):
         with suppress(RunOwned), lock.own(site.home.run(run)):
+            await _put_back_half(folders[run], site.home.run(run).promoted)
             await remove_run(site.home, run, repository)
             removed.append(run)
-    needed = [record.landing.new for one in stored for record in one.state.tasks.values() if record.landing is not None]
-    return removed, await compact(site.home, repository, [commit for commit in needed if commit])
+    needed = [commit for one in stored if one.folder.run not in removed for commit in _unnamed(one)]
+    return removed, await compact(site.home, repository, needed)
+
+
+async def _put_back_half(folder: Path, keep: Path) -> None:
+    """A promotion that died half way keeps the old content in the run's folder: it goes back before that goes."""
+    if keep.exists() and folder.is_dir():
+        await recover(folder, keep)
+
+
+def _unnamed(stored: StoredRun) -> Iterator[str]:
+    """Commits that a crash may have left without a ref: of landings and of a rollback that were begun."""
+    yield from (record.landing.new for record in stored.state.tasks.values() if record.landing is not None)
+    if stored.state.rolling is not None:
+        yield stored.state.rolling.new
 
 
 def _readable(site: Site, run: str) -> StoredRun | None:

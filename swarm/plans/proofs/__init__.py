@@ -14,10 +14,12 @@ from swarm.plans.proofs.names import unknown_names
 from swarm.plans.proofs.overlaps import overlaps, stale_reads
 from swarm.plans.proofs.paths import territories, unsafe_paths
 from swarm.plans.proofs.payloads import payloads
+from swarm.plans.undisturbed import undisturbed
 
 __all__ = ["prove"]
 
 
+@undisturbed()
 def prove(graph: Graph, links: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Every static problem of a plan, in the order of its lines.
 

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from swarm.plans import globs
 from swarm.plans.found import Found
-from swarm.plans.graph import Graph, Task
+from swarm.plans.graph import Closing, Graph, Task
 from swarm.plans.problems import Problem
 
 __all__ = ["coverage", "owners"]
@@ -15,37 +16,39 @@ _LISTED: Final = 20
 
 def owners(graph: Graph) -> dict[Found, tuple[Task, ...]]:
     """Each gap with the tasks that close it."""
-    closers: dict[str, list[Task]] = defaultdict(list)
-    members: dict[tuple[str, str], list[Task]] = defaultdict(list)
+    exact: dict[tuple[str, str | None], list[Task]] = defaultdict(list)
+    patterns: dict[str, list[tuple[Task, Closing]]] = defaultdict(list)
     for task in graph.tasks.values():
-        for position, closing in enumerate(task.closes):
-            if task.member is not None and position == 0:
-                members[closing.gap, task.member].append(task)
-            elif task not in closers[closing.gap]:
-                closers[closing.gap].append(task)
-    return {gap: _owners(gap, members[gap.gap, gap.path or ""], closers[gap.gap]) for gap in graph.gaps}
+        for closing in task.closes:
+            for text in closing.paths:
+                path = globs.parse(text).literal
+                if path is None:
+                    patterns[closing.gap].append((task, Closing(closing.gap, (text,))))
+                else:
+                    exact[closing.gap, path].append(task)
+    return {gap: _once([*exact[gap.gap, gap.path], *(t for t, one in patterns[gap.gap] if one.closes(gap))]) for gap in graph.gaps}
 
 
-def _owners(gap: Found, members: Sequence[Task], closers: Sequence[Task]) -> tuple[Task, ...]:
-    declared = [task for task in closers if task not in members and any(closing.closes(gap) for closing in task.closes)]
-    return (*members, *declared)
+def _once(tasks: list[Task]) -> tuple[Task, ...]:
+    """In plan order, each task one time."""
+    return tuple({task.index: task for task in sorted(tasks, key=lambda task: task.index)}.values())
 
 
 def coverage(graph: Graph) -> Iterator[Problem]:
     """Gaps that no task closes or may write (`uncovered`), and gaps that two close (`covered-twice`)."""
     alone: dict[str, list[Found]] = defaultdict(list)
-    unwritable: dict[Task, list[Found]] = defaultdict(list)
-    twice: dict[tuple[Task, ...], list[Found]] = defaultdict(list)
+    unwritable: dict[tuple[str, str], list[tuple[Task, Found]]] = defaultdict(list)
+    twice: dict[tuple[str, ...], list[tuple[Task, Task, Found]]] = defaultdict(list)
     for gap, tasks in owners(graph).items():
         if not tasks:
             alone[gap.gap].append(gap)
         elif len(tasks) > 1:
-            twice[tasks].append(gap)
+            twice[gap.gap, *(task.declared for task in tasks)].append((tasks[0], tasks[1], gap))
         elif gap.path is not None and not any(glob.matches(gap.path) for glob in tasks[0].scope):
-            unwritable[tasks[0]].append(gap)
+            unwritable[gap.gap, tasks[0].declared].append((tasks[0], gap))
     yield from (_uncovered(graph, name, gaps) for name, gaps in alone.items())
-    yield from (_unwritable(graph, task, gaps) for task, gaps in unwritable.items())
-    yield from (_twice(graph, tasks, gaps) for tasks, gaps in _by_place(twice).items())
+    yield from (_unwritable(graph, cases) for cases in unwritable.values())
+    yield from (_twice(graph, cases) for cases in twice.values())
 
 
 def _uncovered(graph: Graph, name: str, gaps: list[Found]) -> Problem:
@@ -53,24 +56,17 @@ def _uncovered(graph: Graph, name: str, gaps: list[Found]) -> Problem:
     return graph.plan.problem(("gaps", name), "uncovered", text, key=True)
 
 
-def _unwritable(graph: Graph, task: Task, gaps: list[Found]) -> Problem:
-    text = f'"{task.name}" closes gap "{gaps[0].gap}" but may not write {_paths(gaps)}: widen its writes'
+def _unwritable(graph: Graph, cases: Sequence[tuple[Task, Found]]) -> Problem:
+    task, gap = cases[0]
+    text = f'"{task.name}" closes gap "{gap.gap}" but may not write {_paths([each for _, each in cases])}: widen its writes'
     return graph.plan.problem(task.at, "uncovered", text, key=True)
 
 
-def _by_place(twice: dict[tuple[Task, ...], list[Found]]) -> dict[tuple[Task, ...], list[Found]]:
-    """One problem per pair of declarations, however far they fan out."""
-    merged: dict[tuple[str, ...], tuple[tuple[Task, ...], list[Found]]] = {}
-    for tasks, gaps in twice.items():
-        key = tuple(task.declared for task in tasks)
-        merged.setdefault(key, (tasks, []))[1].extend(gaps)
-    return dict(merged.values())
-
-
-def _twice(graph: Graph, tasks: tuple[Task, ...], gaps: list[Found]) -> Problem:
-    names = " and ".join(f'"{task.name}"' for task in tasks[:2])
-    text = f'{names} both close gap "{gaps[0].gap}" of {_paths(gaps)}: let one of them'
-    return graph.plan.problem(tasks[1].at, "covered-twice", text, key=True)
+def _twice(graph: Graph, cases: Sequence[tuple[Task, Task, Found]]) -> Problem:
+    """One problem for the same declarations, however far they fan out."""
+    one, other, gap = cases[0]
+    text = f'"{one.name}" and "{other.name}" both close gap "{gap.gap}" of {_paths([each for _, _, each in cases])}: let one of them'
+    return graph.plan.problem(other.at, "covered-twice", text, key=True)
 
 
 def _paths(gaps: Sequence[Found]) -> str:

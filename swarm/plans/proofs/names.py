@@ -1,15 +1,18 @@
 """Every name that the plan uses is declared somewhere, and declared once."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from swarm.plans.checks import Condition, GapClosed, PhaseDone
-from swarm.plans.graph import Graph, selector
+from swarm.plans.graph import Graph, declared_by
 from swarm.plans.load import Location
 from swarm.plans.problems import Problem, did_you_mean
 from swarm.plans.schema import TaskEntry
 from swarm.plans.vocabulary import TOOLS
 
 __all__ = ["unknown_names"]
+
+_HINTS: Final = 30
 
 
 def unknown_names(graph: Graph) -> Iterator[Problem]:
@@ -28,10 +31,18 @@ class _Names:
         self.known_phases = [phase.id for phase in graph.phases]
         self.declared = list(graph.members)
         self.resolved: dict[tuple[str | None, str], bool] = {}
+        self.hints = _HINTS
 
-    def unknown(self, at: Location, kind: str, name: str, known: Iterable[str], *, key: bool = False) -> Iterator[Problem]:
+    def unknown(
+        self, at: Location, kind: str, name: str, known: Iterable[str], *, key: bool = False, within: str = ""
+    ) -> Iterator[Problem]:
         if name not in known:
-            yield self.plan.problem(at, "unknown-name", f'there is no {kind} "{name}"{did_you_mean(name, known)}', key=key)
+            yield self.plan.problem(at, "unknown-name", f'there is no {kind} "{name}"{within}{self.hint(name, known)}', key=key)
+
+    def hint(self, name: str, known: Iterable[str]) -> str:
+        """The nearest known name. Searching ten thousand names takes its time, so not for every one of a thousand mistakes."""
+        self.hints -= 1
+        return did_you_mean(name, known) if self.hints >= 0 else ""
 
     def agents(self) -> Iterator[Problem]:
         for name, agent in self.spec.agents.items():
@@ -104,16 +115,20 @@ class _Names:
             self.resolved[category, text] = self._declared(text, category)
         if not self.resolved[category, text]:
             known = [*self.declared, *(n.split(".", 1)[1] for n in self.declared if category and n.startswith(f"{category}."))]
-            yield self.plan.problem(at, "unknown-name", f'there is no task "{text}"{did_you_mean(text, known)}')
+            owner, dot, _ = text.split("[", 1)[0].partition(".")
+            if dot and "*" not in owner and owner not in self.spec.categories:
+                yield from self.unknown(at, "category", owner, self.spec.categories, within=f' for the task "{text}"')
+            else:
+                yield self.plan.problem(at, "unknown-name", f'there is no task "{text}"{self.hint(text, known)}')
 
     def _declared(self, text: str, category: str | None) -> bool:
         base = text.split("[", 1)[0]
         for name in ([f"{category}.{base}"] if category else []) + [base]:
             if name in self.graph.members:
                 return "[" not in text or self._fans_out(name)
-            if "*" in name and any(selector(name).fullmatch(declared) for declared in self.declared):
+            if "*" in name and declared_by(name, self.declared):
                 return True
-        return False
+        return bool(self.graph.named(text, category))
 
     def _fans_out(self, name: str) -> bool:
         category, task = name.split(".", 1)

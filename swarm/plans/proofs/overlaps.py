@@ -19,39 +19,41 @@ __all__ = ["overlaps", "stale_reads"]
 _REPORTED: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Clash:
-    """Two patterns that share a path."""
-
-    one: str
-    other: str
-    path: str
-
-
 def overlaps(graph: Graph, order: Order) -> Iterator[Problem]:
     """Two tasks without an order between them that may write the same path: both places, and a path that both match."""
     writers = _holders(graph, "writes")
-    tasks = list(graph.tasks.values())
-    reported: set[tuple[object, object]] = set()
-    for clash in _clashes(list(writers)):
-        for one, other in _unordered(writers[clash.one], writers[clash.other], order, tasks):
-            key = tuple(sorted((one.declared, other.declared)))
-            if one.index != other.index and key not in reported:
-                reported.add(key)  # type: ignore[arg-type] # sorted gives two names
-                yield _overlap(graph, one, other, clash)
-        if len(reported) >= _REPORTED:
-            return
+    tasks = _Tasks(graph)
+    reported: set[frozenset[str]] = set()
+    for one_text, other_text in _clashes(list(writers)):
+        for one, other in tasks.unordered(writers[one_text], writers[other_text], order):
+            pair = frozenset((one.declared, other.declared))
+            if pair not in reported:
+                reported.add(pair)
+                yield _overlap(graph, _Writer(one, one_text), _Writer(other, other_text))
+            if len(reported) >= _REPORTED:
+                return
 
 
-def _overlap(graph: Graph, one: Task, other: Task, clash: _Clash) -> Problem:
-    first, second = (one, other) if one.index < other.index else (other, one)
-    patterns = {one.index: clash.one, other.index: clash.other}
-    line = graph.plan.source.mark((*first.at, "writes")).line
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """A task with the pattern by which it may write."""
+
+    task: Task
+    text: str
+
+
+def _overlap(graph: Graph, one: _Writer, other: _Writer) -> Problem:
+    first, second = sorted((one, other), key=lambda writer: writer.task.index)
+    line = graph.plan.source.mark((*first.task.at, "writes")).line
     text = (
-        f'"{first.name}" and "{second.name}" may both write {clash.path} ({patterns[first.index]} on line {line}, '
-        f"{patterns[second.index]} here) and nothing orders them: add needs, or narrow writes"
+        f'"{first.task.name}" and "{second.task.name}" may both write {_common(first.text, second.text)} ({first.text} on line {line}, '
+        f"{second.text} here) and nothing orders them: add needs, or narrow writes"
     )
-    return graph.plan.problem((*second.at, "writes"), "overlap", text)
+    return graph.plan.problem((*second.task.at, "writes"), "overlap", text)
+
+
+def _common(one: str, other: str) -> str:
+    return globs.witness(globs.parse(one), globs.parse(other)) or one
 
 
 def _holders(graph: Graph, key: str) -> dict[str, int]:
@@ -63,21 +65,29 @@ def _holders(graph: Graph, key: str) -> dict[str, int]:
     return dict(held)
 
 
-def _clashes(texts: list[str]) -> Iterator[_Clash]:
-    parsed = [globs.parse(text) for text in texts]
-    for text, glob in zip(texts, parsed, strict=True):
-        yield _Clash(text, text, globs.witness(glob, glob) or text)
-    for i, j, path in globs.Overlaps(parsed).pairs():
-        yield _Clash(texts[i], texts[j], path)
+def _clashes(texts: list[str]) -> Iterator[tuple[str, str]]:
+    """Patterns that share a path: each with itself, and the pairs among them."""
+    yield from zip(texts, texts, strict=True)
+    yield from ((texts[i], texts[j]) for i, j, _ in globs.Overlaps(map(globs.parse, texts)).pairs())
 
 
-def _unordered(ones: int, others: int, order: Order, tasks: list[Task]) -> Iterator[tuple[Task, Task]]:
-    """Pairs that nothing orders. A long chain over one pattern costs one AND per task."""
-    for index in _bits(ones):
-        loose = others & ~order.related[index]
-        for other in _bits(loose):
-            yield tasks[index], tasks[other]
-            break
+class _Tasks:
+    """The tasks by their bits."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.all = list(graph.tasks.values())
+        self.fan: dict[str, int] = defaultdict(int)
+        for task in self.all:
+            self.fan[task.declared] |= 1 << task.index
+
+    def unordered(self, ones: int, others: int, order: Order) -> Iterator[tuple[Task, Task]]:
+        """Pairs that nothing orders, of each fan-out one member. A long chain over one pattern costs one AND per task."""
+        for index in _bits(ones):
+            loose = others & ~order.related[index]
+            while loose:
+                other = self.all[(loose & -loose).bit_length() - 1]
+                yield self.all[index], other
+                loose &= ~self.fan[other.declared]
 
 
 def _bits(bits: int) -> Iterator[int]:
@@ -90,25 +100,27 @@ def _bits(bits: int) -> Iterator[int]:
 def stale_reads(graph: Graph, order: Order) -> Iterator[Problem]:
     """A warning where an unordered task may write what this one reads."""
     readers, writers = _holders(graph, "reads"), _holders(graph, "writes")
-    tasks = list(graph.tasks.values())
+    tasks = _Tasks(graph)
     reported: set[tuple[str, str]] = set()
-    for read, write, path in _crossings(readers, writers):
-        for reader, writer in _unordered(readers[read], writers[write], order, tasks):
+    for read, write in _crossings(readers, writers):
+        for reader, writer in tasks.unordered(readers[read], writers[write], order):
             if (reader.declared, writer.declared) not in reported:
                 reported.add((reader.declared, writer.declared))
-                text = f'"{reader.name}" reads {path}, which "{writer.name}" may be writing: add needs if it should see the change'
-                yield graph.plan.problem((*reader.at, "reads"), "stale-read", text, warning=True)
-        if len(reported) >= _REPORTED:
-            return
+                yield _stale(graph, reader, writer, _common(read, write))
+            if len(reported) >= _REPORTED:
+                return
 
 
-def _crossings(readers: Mapping[str, int], writers: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+def _stale(graph: Graph, reader: Task, writer: Task, path: str) -> Problem:
+    text = f'"{reader.name}" reads {path}, which "{writer.name}" may be writing: add needs if it should see the change'
+    return graph.plan.problem((*reader.at, "reads"), "stale-read", text, warning=True)
+
+
+def _crossings(readers: Mapping[str, int], writers: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Pairs of a read and a written pattern that share a path."""
-    texts = list(dict.fromkeys([*readers, *writers]))
-    for text in texts:
-        if text in readers and text in writers:
-            yield text, text, globs.witness(globs.parse(text), globs.parse(text)) or text
-    for i, j, path in globs.Overlaps([globs.parse(text) for text in texts]).pairs():
-        for read, write in ((texts[i], texts[j]), (texts[j], texts[i])):
-            if read in readers and write in writers:
-                yield read, write, path
+    texts = list(dict.fromkeys([*readers, *writers])) if readers else []
+    for one, other in _clashes(texts):
+        if one in readers and other in writers:
+            yield one, other
+        if one != other and other in readers and one in writers:
+            yield other, one

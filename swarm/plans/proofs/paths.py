@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, takewhile
 from typing import Final
 
 from swarm.plans import globs
@@ -54,7 +55,7 @@ def _of_task(at: Location, entry: TaskEntry) -> Iterator[tuple[Location, str]]:
     yield from _each_check((*at, "keep"), entry.keep)
     for position, step in enumerate(entry.do):
         if isinstance(step, Template):
-            yield (*at, "do", position, "to"), step.to
+            yield (*at, "do", position, "to"), globs.literal(step.to)
 
 
 def _each(at: Location, texts: tuple[str, ...]) -> Iterator[tuple[Location, str]]:
@@ -74,17 +75,21 @@ def _trouble(text: str, leaving: set[str]) -> tuple[str, str] | None:
         glob = globs.parse(plain)
     except globs.GlobError as error:
         return ("unsafe" if error.unsafe else "malformed", f'"{text}": {error}')
-    private = [part for part in plain.split("/") if part.lower() in _PRIVATE]
+    private = [part for each in glob.alternatives for part in each if isinstance(part, str) and part.lower() in _PRIVATE]
     if private:
         return "unsafe", f'"{text}" lies inside {private[0]}, which no task may touch'
-    through = _through(glob.text, leaving)
+    through = _through(glob, leaving)
     return ("unsafe", f'"{text}" passes through the link {through}, which leaves the workspace') if through else None
 
 
-def _through(text: str, leaving: set[str]) -> str | None:
-    """The first leaving link among the leading folders of a pattern."""
-    parts = text.split("/")
-    return next((path for count in range(1, len(parts) + 1) if (path := "/".join(parts[:count])) in leaving), None)
+def _through(glob: globs.Glob, leaving: set[str]) -> str | None:
+    """The first leaving link among the folders that a pattern spells out at its beginning."""
+    for alternative in glob.alternatives if leaving else ():
+        spelled = list(takewhile(lambda segment: isinstance(segment, str), alternative))
+        for path in accumulate(map(str, spelled), "{}/{}".format):
+            if path in leaving:
+                return path
+    return None
 
 
 def _leaves(path: str, target: str) -> bool:
@@ -99,12 +104,12 @@ def territories(graph: Graph) -> Iterator[Problem]:
     for position, (name, body) in enumerate(declared):
         yield from _shared(graph, name, body, declared[:position])
     lands = {name: _parsed(body.territory or ()) for name, body in declared}
-    seen: set[tuple[Location, str]] = set()
+    seen: set[tuple[Location, int]] = set()
     for task in graph.tasks.values():
-        for text in task.writes if task.category in lands else ():
-            outside = globs.within(globs.parse(text), lands[task.category])
-            if outside is not None and (task.at, text) not in seen:
-                seen.add((task.at, text))
+        for position, text in enumerate(task.writes if task.category in lands else ()):
+            outside = None if (task.at, position) in seen else globs.within(globs.parse(text), lands[task.category])
+            if outside is not None:
+                seen.add((task.at, position))
                 words = f'"{task.name}" may write {outside}, outside the territory of {task.category}'
                 yield graph.plan.problem((*task.at, "writes"), "territory", words)
 

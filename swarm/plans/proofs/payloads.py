@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from swarm.errors import ContractBreach
-from swarm.plans.graph import Graph, Task
+from swarm.plans.graph import Graph, Task, declared_by
 from swarm.plans.load import Location, Plan
 from swarm.plans.problems import Problem
-from swarm.plans.schema import Codemod, Command, Template
+from swarm.plans.schema import Codemod, Command, TaskEntry, Template
 from swarm.plans.vocabulary import RESERVED_FIELDS
 from swarm.signatures.contracts import check_payload
 
@@ -44,45 +42,25 @@ def _types(plan: Plan) -> Iterator[Problem]:
 def _defaults(plan: Plan) -> Iterator[Problem]:
     for contract, fields in plan.contracts.declared.items():
         for name, spec in fields.items():
-            if not spec.required and not _fits(plan, contract, name, spec.default):
+            if not spec.required and not plan.contracts.accepts(contract, name, spec.default):
                 text = f"the default {spec.default!r} does not fit {spec.type}"
                 yield plan.problem(("contracts", contract, name, "default"), "contract", text)
 
 
-def _fits(plan: Plan, contract: str, name: str, value: Any) -> bool:
-    field = plan.contracts.model(contract).model_fields[name]
-    annotation: Any = field.annotation
-    for extra in field.metadata:
-        annotation = _annotated(annotation, extra)
-    try:
-        TypeAdapter(annotation, config={"strict": True} if not hasattr(annotation, "model_fields") else None).validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _annotated(annotation: Any, extra: Any) -> Any:
-    from typing import Annotated
-
-    return Annotated[annotation, extra]
-
-
 def _tasks(graph: Graph) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for task in graph.tasks.values():
-        if task.declared not in seen:
-            seen.add(task.declared)
-            yield from _takes(graph, task)
-            yield from _supplies(graph, task)
+    for category, body in graph.plan.spec.categories.items():
+        for name, entry in body.tasks.items():
+            yield from _takes(graph, category, name, entry)
+            for member in graph.members[f"{category}.{name}"][:1]:
+                yield from _supplies(graph, graph.tasks[member])
 
 
-def _takes(graph: Graph, task: Task) -> Iterator[Problem]:
+def _takes(graph: Graph, category: str, name: str, entry: TaskEntry) -> Iterator[Problem]:
     """Checked against the declared tasks: an empty fan-out hands over nothing and is no error."""
-    entry = graph.plan.spec.categories[task.category].tasks[task.declared.split(".", 1)[1]]
-    for position, contract in enumerate(task.takes):
-        if contract in graph.plan.spec.contracts and not _handed(graph, task.category, entry.needs, contract):
-            text = f'"{task.declared}" takes {contract}, but none of the tasks it needs hands it over'
-            yield graph.plan.problem((*task.at, "takes", position), "contract", text)
+    for position, contract in enumerate(entry.takes):
+        if contract in graph.plan.spec.contracts and not _handed(graph, category, entry.needs, contract):
+            text = f'"{category}.{name}" takes {contract}, but none of the tasks it needs hands it over'
+            yield graph.plan.problem(("categories", category, "tasks", name, "takes", position), "contract", text)
 
 
 def _handed(graph: Graph, category: str, needs: tuple[str, ...], contract: str) -> bool:
@@ -96,14 +74,12 @@ def _handed(graph: Graph, category: str, needs: tuple[str, ...], contract: str) 
     return False
 
 
-def _declared(graph: Graph, base: str, category: str) -> list[str]:
-    from swarm.plans.graph import selector
-
+def _declared(graph: Graph, base: str, category: str) -> tuple[str, ...]:
     for name in (f"{category}.{base}", base):
-        found = [name] if name in graph.members else [d for d in graph.members if "*" in name and selector(name).fullmatch(d)]
+        found = (name,) if name in graph.members else declared_by(name, graph.members) if "*" in name else ()
         if found:
             return found
-    return []
+    return ()
 
 
 def _supplies(graph: Graph, task: Task) -> Iterator[Problem]:
