@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -52,13 +52,15 @@ def _call(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 def _say(text: str) -> None:
-    from swarm.cli.terminal import plain
+    from swarm.cli.terminal import block, write
 
-    print(plain(text), file=sys.stderr)
+    write(sys.stderr, block(text))
 
 
-def _lines(lines: str | Iterable[str]) -> None:
-    print(lines if isinstance(lines, str) else "\n".join(lines))
+def _lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    from swarm.cli.terminal import write
+
+    write(stream or sys.stdout, lines)
 
 
 def _document(value: Any) -> None:
@@ -148,7 +150,7 @@ def _followed(site: "Site", start: Any) -> None:
     with progress_for(sys.stderr, site.clock) as progress:
         watch: Watch = Watch(announce, progress.following, progress.say)
         outcome = _call(start(watch))
-    _lines_to_stderr(_afterwards(site, begun))
+    _lines(_afterwards(site, begun), sys.stderr)
     raise typer.Exit(exit_status(outcome))
 
 
@@ -161,11 +163,6 @@ def _afterwards(site: "Site", begun: list[str]) -> Iterable[str]:
         return []
     stored = read_run(site, begun[0])
     return show.next_steps(status_view(stored.state, False, site.clock.now()))
-
-
-def _lines_to_stderr(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
 
 
 @app.command()
@@ -213,9 +210,11 @@ def status(run: OptionalRun = None, every: Annotated[bool, typer.Option("--all",
            as_json: JsonOption = False, home: HomeOption = None) -> None:  # fmt: skip
     """Show where a run stands."""
     from swarm.cli import show
-    from swarm.wiring.looking import status_of
+    from swarm.wiring.looking import reasons_of, status_of
 
-    _show(status_of(site_at(home), run), as_json, lambda document: show.status(document, every=every))
+    site = site_at(home)
+    document = status_of(site, run)
+    _show(document, as_json, lambda shown: show.status(shown, every=every, reasons=reasons_of(site, document["run"])))
 
 
 @app.command()

@@ -44,6 +44,7 @@ _STATE: Final = 7
 _NAME: Final = 24
 _TASKS_SHOWN: Final = 40
 _GAPS_SHOWN: Final = 10
+_REASON: Final = 300
 _SHORT_ID: Final = 12
 _COMMIT: Final = 7
 _MARKS: Final = {True: "✓", False: "✗", None: "·"}
@@ -169,14 +170,15 @@ def runs(document: Sequence[Document]) -> list[str]:
     return _table([("run", "plan", "state", "started", "took"), *rows])
 
 
-def status(document: Document, *, every: bool = False, ascii: bool = False) -> list[str]:
+def status(document: Document, *, every: bool = False, reasons: Sequence[str] = (), ascii: bool = False) -> list[str]:
     """A run: its phases with their tasks, what is missing, and how to go on.
 
     Args:
         every: list all tasks, not the 40 most worth showing.
+        reasons: why the run ended or paused as it did.
     """
     sections = [
-        [_heading(document)],
+        [_heading(document), *(f"  {clip(plain(reason), _REASON)}" for reason in reasons)],
         *_by_phase(document, every),
         _summary(document),
         _titled("next", next_steps(document)),
@@ -323,6 +325,8 @@ def _evidence_in_short(one: Document) -> str:
 
 def handoff(document: Document) -> list[str]:
     """One handoff whole: where it comes from, its evidence, its payload."""
+    if document["id"] is None:
+        return _refused(document)
     return [
         *_titled("id", [document["id"]]),
         *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}"]),
@@ -335,6 +339,18 @@ def handoff(document: Document) -> list[str]:
         *(f"  {_marks(check)}   {shorten(plain(check['check']), COLUMNS - 14)}" for check in document["evidence"]),
         *_titled("payload", [""]),
         *block(json.dumps(document["payload"], indent=2, ensure_ascii=False), 2),
+    ]
+
+
+def _refused(document: Document) -> list[str]:
+    """What is known of a task that has handed nothing over: its last refusal."""
+    return [
+        *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}: refused, nothing handed over"]),
+        *_titled("base", [document["base"][:_SHORT_ID]]),
+        *_titled("checks", ["before → after → landed"] if document["evidence"] else []),
+        *(f"  {_marks(check)}   {shorten(plain(check['check']), COLUMNS - 14)}" for check in document["evidence"]),
+        *_titled("why", [""]),
+        *block(document["refused"], 2),
     ]
 
 

@@ -131,10 +131,23 @@ def _model(source: YamlText, problems: list[Problem]) -> PlanFile | None:
         problems.append(Problem(source.file, 1, 1, "wrong-type", "a plan is a mapping that begins with plan: NAME"))
         return None
     try:
-        return PlanFile.model_validate(source.value, context={"problems": problems, "file": source.file})
+        spec = PlanFile.model_validate(source.value, context={"problems": problems, "file": source.file})
     except ValidationError as error:
         problems += [_problem(source, dict(details)) for details in error.errors(include_url=False)]
         return None
+    problems += _phases_twice(source, spec)
+    return spec
+
+
+def _phases_twice(source: YamlText, spec: PlanFile) -> Iterator[Problem]:
+    """Phases are a list, for their order, but named like keys."""
+    first: dict[str, Mark] = {}
+    for position, name in enumerate(name for entry in spec.phases for name in entry):
+        mark = source.mark(("phases", position, name), key=True)
+        if name in first:
+            text = f'the phase "{name}" stands twice, first on line {first[name].line}: remove one'
+            yield Problem(source.file, mark.line, mark.column, "duplicate-key", text)
+        first.setdefault(name, mark)
 
 
 def _problem(source: YamlText, details: dict[str, Any]) -> Problem:
@@ -152,6 +165,8 @@ def _text(details: dict[str, Any], loc: Location) -> str:
         return f"{details['input']!r} is no {_name_kind(str(context.get('pattern')))}"
     if kind in _WANTED:
         return f"write {_WANTED[kind]}, not {_shown(details['input'])}"
+    if kind in ("too_short", "string_too_short"):
+        return "this is empty: write at least one"
     message: str = details["msg"]
     return f"{message[0].lower()}{message[1:]}"
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from swarm.engine.events import Entry, Landing, TaskSatisfied
+from swarm.engine.events import AttemptRefused, Entry, Landing, TaskSatisfied
 from swarm.engine.schedule import obstacles
+from swarm.engine.state import TaskRecord
 from swarm.engine.views import explain_view, handoff_views, iso, run_view, status_view
 from swarm.errors import JournalDamaged, SwarmError, UsageError
 from swarm.journal.codec import encode
@@ -12,7 +13,7 @@ from swarm.journal.runs import runs
 from swarm.plans.problems import did_you_mean
 from swarm.plans.schema import PlanFile
 from swarm.plans.vocabulary import ROSTER
-from swarm.wiring.site import Site, read_run
+from swarm.wiring.site import Site, StoredRun, read_run
 from swarm.wiring.tasks import task_named
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "handoff_of",
     "handoffs_of",
     "plan_schema",
+    "reasons_of",
     "roster",
     "status_of",
     "verified",
@@ -81,27 +83,42 @@ def handoff_of(site: Site, run: str | None, task: str) -> dict[str, Any]:
     for view in handoff_views(stored.state, stored.entries):
         if view["task"] == name:
             return view
-    refusals = stored.state.tasks[name].refusals
-    if not refusals:
+    record = stored.state.tasks[name]
+    if not record.refusals:
         why = "; ".join(obstacles(stored.state, name)) or "it has not begun"
         raise UsageError(f"{name} has handed nothing over: {why}")
-    return _refused(stored.folder.run, name, stored.graph.tasks[name].agent, refusals[-1])
+    return _refused(stored, name, record)
 
 
-def _refused(run: str, task: str, agent: str, refused: Any) -> dict[str, Any]:
-    evidence = [{"check": e.check, "before": e.before, "after": e.after, "landed": None} for e in refused.evidence]
+def _refused(stored: StoredRun, task: str, record: TaskRecord) -> dict[str, Any]:
+    """The fields of a handoff, empty where there is none, and why there is none."""
+    refused, node = record.refusals[-1], stored.graph.tasks[task]
+    at = [e.at for e in stored.entries if isinstance(e.event, AttemptRefused) and e.event.task == task]
     return {
         "id": None,
-        "run": run,
+        "run": stored.folder.run,
         "task": task,
         "attempt": refused.attempt,
-        "agent": agent,
-        "contract": None,
+        "agent": node.agent,
+        "contract": node.hands,
         "payload": None,
-        "evidence": evidence,
+        "evidence": [{"check": e.check, "before": e.before, "after": e.after, "landed": None} for e in refused.evidence],
+        "base": record.base,
+        "commit": None,
+        "inputs": [],
+        "seconds": record.seconds,
+        "usage": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "at": iso(at[-1]),
         "refused": refused.text,
-        "outputs": {e.check: e.output for e in refused.evidence if e.output and not e.after},
     }
+
+
+def reasons_of(site: Site, run: str) -> tuple[str, ...]:
+    """Why a run ended or paused as it did."""
+    state = read_run(site, run).state
+    if state.ended is not None:
+        return state.ended.reasons
+    return (state.paused.reason,) if state.paused is not None else ()
 
 
 def entries_of(site: Site, run: str | None) -> Sequence[Entry]:

@@ -33,7 +33,7 @@ def graph_of(tasks: str, phases: str = "[one]", gaps: Sequence[Found] = (), prio
     categories: dict[str, Any] = {}
     for name, entry in yaml.safe_load(tasks).items():
         category, _, short = name.rpartition(".")
-        body = categories.setdefault(category or "c", {"objective": "o", "lead": "l", "tasks": {}})
+        body = categories.setdefault(category or "c", {"objective": "o", "lead": "qa-validator", "tasks": {}})
         body["tasks"][short] = {"phase": "one", "goal": "g"} | (entry or {})
     for category, number in (priority or {}).items():
         categories[category]["priority"] = number

@@ -42,7 +42,9 @@ def test_a_failed_task_and_what_it_blocks_make_a_run_incomplete_and_both_are_nam
 
 
 def test_what_only_left_out_makes_a_run_incomplete_and_not_stalled() -> None:
-    past = Past(graph_of("{a: , b: , x: {phase: two}}", phases="[one, {two: {gate: [{phase: one, done: 100%}]}}]"), opened("one"), only=("c.a",))
+    past = Past(
+        graph_of("{a: , b: , x: {phase: two}}", phases="[one, {two: {gate: [{phase: one, done: 100%}]}}]"), opened("one"), only=("c.a",)
+    )
     past.add(*verified("c.a"))
     assert ended(past) == ("incomplete", "left out by --only: c.b, c.x")
 

@@ -87,7 +87,9 @@ def test_a_phase_condition_also_needs_that_phase_to_be_open() -> None:
 
 
 def test_an_approval_opens_its_own_phase_only() -> None:
-    graph = graph_of("{a: {phase: two}, b: {phase: three}}", phases="[one, {two: {gate: [{approval: x}]}}, {three: {gate: [{approval: y}]}}]")
+    graph = graph_of(
+        "{a: {phase: two}, b: {phase: three}}", phases="[one, {two: {gate: [{approval: x}]}}, {three: {gate: [{approval: y}]}}]"
+    )
     past = Past(graph, opened("one"), ev.ApprovalGiven(phase="two", who="ada"))
     assert holds(past, "two")
     assert not holds(past, "three")
@@ -110,7 +112,9 @@ def test_what_was_measured_is_read_with_its_numbers() -> None:
 
 
 def test_what_a_phase_left_behind_is_debt_until_it_is_verified() -> None:
-    past = Past(graph_of("{a: , b: , x: {phase: two}}", phases="[one, {two: {gate: [{phase: one, done: 50%}]}}]"), opened("one"), *verified("c.a"))
+    past = Past(
+        graph_of("{a: , b: , x: {phase: two}}", phases="[one, {two: {gate: [{phase: one, done: 50%}]}}]"), opened("one"), *verified("c.a")
+    )
     assert debt_of(past.state, "one") == ()
     past.add(opened("two", debt=("c.b",)))
     assert (debt_of(past.state, "one"), debt_of(past.state, "two")) == (("c.b",), ())

@@ -179,7 +179,13 @@ def test_each_state_of_a_task_has_its_word() -> None:
     words = [shown_state(past.state, name, set()) for name in past.graph.tasks]
     assert words == ["verified", "satisfied", "running", "ready", "waiting"]
     past.add(landed("c.d"), ev.RunEnded(state="cancelled"))
-    assert [shown_state(past.state, name, set()) for name in past.graph.tasks] == ["verified", "satisfied", "verified", "cancelled", "cancelled"]
+    assert [shown_state(past.state, name, set()) for name in past.graph.tasks] == [
+        "verified",
+        "satisfied",
+        "verified",
+        "cancelled",
+        "cancelled",
+    ]
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -11,8 +11,23 @@ from swarm.engine.events import Entry, Event
 from swarm.engine.state import FINISHED, MOVES, Move, Stage, State, move_of
 from swarm.errors import Bug
 
-from .conftest import START, Past, begun, cut_off, failed, graph_of, landed, landing, opened, random_past, refused, satisfied
-from .conftest import scheduler, snapshot, verified
+from .conftest import (
+    START,
+    Past,
+    begun,
+    cut_off,
+    failed,
+    graph_of,
+    landed,
+    landing,
+    opened,
+    random_past,
+    refused,
+    satisfied,
+    scheduler,
+    snapshot,
+    verified,
+)
 
 TWO = "{a: , b: {needs: [a]}}"
 
@@ -113,7 +128,9 @@ def test_a_satisfied_task_costs_no_attempt_and_frees_those_that_need_it() -> Non
 
 
 def test_a_refused_attempt_counts_and_keeps_its_reason_for_the_next() -> None:
-    state = Past(graph_of(TWO), opened("one"), begun("c.a"), refused("c.a", text="first"), begun("c.a", 2), refused("c.a", 2, text="second")).state
+    state = Past(
+        graph_of(TWO), opened("one"), begun("c.a"), refused("c.a", text="first"), begun("c.a", 2), refused("c.a", 2, text="second")
+    ).state
     record = state.tasks["c.a"]
     assert [one.text for one in record.refusals] == ["first", "second"]
     assert (record.spent, record.attempts, record.begun, record.reason) == (2, 2, 2, "second")

@@ -1,4 +1,4 @@
-"""Every name that the plan uses is declared somewhere, and declared once."""
+"""Every name that the plan uses is declared somewhere."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -16,7 +16,7 @@ _HINTS: Final = 30
 
 
 def unknown_names(graph: Graph) -> Iterator[Problem]:
-    """Agents, phases, tasks, contracts, gaps and tools that do not exist; phases that stand twice."""
+    """Agents, phases, tasks, contracts, gaps and tools that do not exist."""
     names = _Names(graph)
     yield from names.agents()
     yield from names.phases()
@@ -50,11 +50,7 @@ class _Names:
                 yield from self.unknown(("agents", name, "tools", position), "tool", tool, TOOLS)
 
     def phases(self) -> Iterator[Problem]:
-        seen: set[str] = set()
         for phase in self.graph.phases:
-            if phase.id in seen:
-                yield self.plan.problem(phase.at, "duplicate-key", f'the phase "{phase.id}" stands twice', key=True)
-            seen.add(phase.id)
             for position, condition in enumerate(phase.gate):
                 yield from self.condition((*phase.at, "gate", position), condition)
 
