@@ -48,8 +48,13 @@ def chain(count: int) -> Iterator[str]:
 def modules(count: int) -> Iterator[str]:
     """Categories with a territory each, in four phases one after the other; tasks that write globs and read across."""
     phases = ["plan", "build", "test", "ship"]
-    yield HEAD + "phases:\n" + "".join(
-        f"  - {phase}: {{gate: [{{phase: {phases[at - 1]}, done: 100%}}]}}\n" if at else f"  - {phase}\n" for at, phase in enumerate(phases)
+    yield (
+        HEAD
+        + "phases:\n"
+        + "".join(
+            f"  - {phase}: {{gate: [{{phase: {phases[at - 1]}, done: 100%}}]}}\n" if at else f"  - {phase}\n"
+            for at, phase in enumerate(phases)
+        )
     )
     yield "categories:\n"
     for module in range(count // 100):

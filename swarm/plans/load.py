@@ -14,6 +14,7 @@ from swarm.home import ID_PATTERN
 from swarm.plans.problems import Code, Mark, Problem
 from swarm.plans.schema import Agent, Codemod, Command, ContractField, PlanFile, Template
 from swarm.plans.undisturbed import undisturbed
+from swarm.plans.templates import referenced_templates
 from swarm.plans.vocabulary import ROSTER
 from swarm.plans.yaml_text import MAX_BYTES, YamlText, read_yaml
 from swarm.signatures.contracts import Contracts, FieldSpec
@@ -41,11 +42,17 @@ _UNSTORED: Final = frozenset({"__pycache__", ".git", ".swarm"})
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that the plan names, relative to the plan's folder. `tree`: the whole folder it stands in goes with it."""
+    """A file that the plan names, relative to the plan's folder.
+
+    Attributes:
+        tree: the whole folder it stands in goes with it.
+        template: what it includes or extends goes with it.
+    """
 
     path: str
     at: Location
     tree: bool = False
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +239,7 @@ def task_files(spec: PlanFile, category: str, task: str) -> Iterator[NamedFile]:
 def _step_files(step: Command | Template | Codemod, at: Location) -> Iterator[NamedFile]:
     match step:
         case Template():
-            yield NamedFile(step.template, (*at, "template"))
+            yield NamedFile(step.template, (*at, "template"), template=True)
         case Codemod():
             yield NamedFile(step.codemod, (*at, "codemod"))
         case Command():
@@ -293,6 +300,8 @@ def _read_files(plan: Plan, folder: Path) -> tuple[dict[str, bytes], list[Proble
     problems: list[Problem] = []
     for named in named_files(plan.spec):
         trouble = _unsafe(named.path) or _read_named(folder, named, files)
+        if trouble is None and named.template:
+            trouble = _read_referenced(folder, named, files)
         if trouble:
             code: Code = "unsafe-path" if _unsafe(named.path) else "unknown-name"
             problems.append(plan.problem(named.at, code, trouble))
@@ -313,6 +322,18 @@ def _read_named(folder: Path, named: NamedFile, files: dict[str, bytes]) -> str 
         return f'the file "{named.path}" does not exist beside the plan'
     wanted = [path] if path.is_file() and not named.tree else list(_below(folder / Path(named.path).parts[0]))
     return _store(folder, wanted, files)
+
+
+def _read_referenced(folder: Path, named: NamedFile, files: dict[str, bytes]) -> str | None:
+    """The templates that a template includes or extends, and those that these name."""
+    waiting = [named.path]
+    while waiting:
+        for name in sorted(referenced_templates(files[waiting.pop()]) - files.keys()):
+            trouble = _unsafe(name) or _read_named(folder, NamedFile(name, named.at), files)
+            if trouble:
+                return f"{named.path}: {trouble}"
+            waiting.append(name)
+    return None
 
 
 def _store(folder: Path, wanted: list[Path], files: dict[str, bytes]) -> str | None:

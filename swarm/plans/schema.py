@@ -267,5 +267,3 @@ class PlanFile(Mapping):
     categories: Annotated[dict[Id, Category], Field(min_length=1)]
     phases: Annotated[tuple[PhaseEntry, ...], Field(min_length=1)]
     success: tuple[Check, ...] = ()
-
-

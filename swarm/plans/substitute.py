@@ -136,5 +136,3 @@ def _deep(value: Any, values: Values) -> Any:
     if isinstance(value, dict):
         return {key: apply(inner) for key, inner in value.items()}
     return [apply(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-

@@ -86,7 +86,9 @@ class _Parser:
     def _next(self, wanted: str | None = None) -> str:
         token = self.tokens.pop(0) if self.tokens else ""
         if not token or (wanted is not None and token != wanted):
-            raise ValueError(f"{self.text!r} is no type: {f'{wanted!r} expected' if wanted else 'a name expected'}{f', found {token!r}' if token else ''}")
+            raise ValueError(
+                f"{self.text!r} is no type: {f'{wanted!r} expected' if wanted else 'a name expected'}{f', found {token!r}' if token else ''}"
+            )
         return token
 
     def _type(self) -> _Type:
@@ -152,11 +154,15 @@ class Contracts:
 
     def _recursive(self) -> list[TypeProblem]:
         """A contract that holds itself has no finite payload that we would want."""
-        return [TypeProblem(c, f, f"{c} holds itself") for (c, f), parsed in self._types.items() if c in self._reachable(parsed.contracts())]
+        return [
+            TypeProblem(c, f, f"{c} holds itself") for (c, f), parsed in self._types.items() if c in self._reachable(parsed.contracts())
+        ]
 
     def _too_deep(self) -> list[TypeProblem]:
         """Pydantic builds and checks models by recursion."""
-        return [TypeProblem(c, f, f"contracts nested deeper than {_DEEPEST_TYPE}") for (c, f) in self._types if self._depth(c) > _DEEPEST_TYPE]
+        return [
+            TypeProblem(c, f, f"contracts nested deeper than {_DEEPEST_TYPE}") for (c, f) in self._types if self._depth(c) > _DEEPEST_TYPE
+        ]
 
     def _depth(self, contract: str) -> int:
         """Levels of contracts within a contract, counted no further than one too many."""

@@ -1,6 +1,7 @@
 """`swarm execute` and `swarm resume`: one way to run, from an empty journal or from one with a past."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -93,7 +94,7 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     site.home.create()
     folder = site.home.run(run)
     folder.create()
-    with lock.own(folder):
+    with lock.own(folder), _unless_begun(folder):
         if sandbox.warning:
             watch.say(sandbox.warning)
         started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
@@ -108,6 +109,17 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
             return await _run(site, folder, plan, ground, state, journal, watch)
         finally:
             journal.close()
+
+
+@contextmanager
+def _unless_begun(folder: RunFolder) -> Iterator[None]:
+    """Leaves no folder of a run that came to nothing before its first event."""
+    try:
+        yield
+    except BaseException:
+        if not folder.journal.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 async def _begin(

@@ -118,7 +118,24 @@ def flip(lines: list[str], chance: random.Random) -> None:
 def replace(lines: list[str], chance: random.Random) -> None:
     at = chance.randrange(len(lines))
     key, colon, _ = lines[at].partition(": ")
-    values = ["[]", "{}", "[a, [b]]", "{a: {b: c}}", "7", "-1", "1e400", "null", "true", "''", "'*'", "'**'", "'{a'", "../x", "'/('", "100%"]
+    values = [
+        "[]",
+        "{}",
+        "[a, [b]]",
+        "{a: {b: c}}",
+        "7",
+        "-1",
+        "1e400",
+        "null",
+        "true",
+        "''",
+        "'*'",
+        "'**'",
+        "'{a'",
+        "../x",
+        "'/('",
+        "100%",
+    ]
     lines[at] = key + colon + chance.choice(values)
 
 
@@ -126,7 +143,9 @@ MUTATIONS: list[Callable[[list[str], random.Random], None]] = [delete, duplicate
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
-def test_a_broken_plan_gets_problems_with_a_place_in_it_and_never_another_error(mutation: Callable[[list[str], random.Random], None]) -> None:
+def test_a_broken_plan_gets_problems_with_a_place_in_it_and_never_another_error(
+    mutation: Callable[[list[str], random.Random], None],
+) -> None:
     codes: Counter[str] = Counter()
     for seed in range(80):
         chance = random.Random(f"{mutation.__name__} {seed}")

@@ -47,14 +47,18 @@ CASES: dict[str, Case] = {
     "a boolean is no number": Case("wrong-type", "a: {BASICS, weight: ‸true}", ("true", "2"), ("a number", "True")),
     "a quoted number is no number": Case("wrong-type", "a: {BASICS, weight: ‸'2'}", ("'2'", "2"), ("a number",)),
     "a weight of nothing": Case("wrong-type", "a: {BASICS, weight: ‸0}", (": 0", ": 0.5"), ("greater than 0",)),
-    "a list where a mapping belongs": Case("wrong-type", "a: ‸[1]", ("[1]", "{phase: work, goal: g, keep: [{run: t}]}"), ("a mapping, not a list",)),
+    "a list where a mapping belongs": Case(
+        "wrong-type", "a: ‸[1]", ("[1]", "{phase: work, goal: g, keep: [{run: t}]}"), ("a mapping, not a list",)
+    ),
     "a second kind of check in one mapping": Case(
         "wrong-type", "a: {BASICS, done_when: [‸{run: t, exists: x}]}", (", exists: x", ""), ("exactly one of run, present",)
     ),
     "the wrong key of a check is the place, not the check": Case(
         "wrong-type", "a: {BASICS, done_when: [{present: x, in: ‸7}]}", ("in: 7", "in: '7'"), ("not 7",)
     ),
-    "a malformed duration": Case("wrong-type", TWO, ("20", "20m"), ("'20'", "write 90s, 20m or 2h"), rest={"top": "limits: {timeout: ‸'20'}"}),
+    "a malformed duration": Case(
+        "wrong-type", TWO, ("20", "20m"), ("'20'", "write 90s, 20m or 2h"), rest={"top": "limits: {timeout: ‸'20'}"}
+    ),
     "no attempts at all": Case("wrong-type", TWO, ("attempts: 0", "attempts: 1"), ("1",), rest={"top": "limits: {attempts: ‸0}"}),
     "only: without for_each:": Case("wrong-type", "a: ‸{BASICS, only: x}", (", only: x", ""), ("only: narrows a for_each",)),
     "a malformed id": Case("wrong-type", "‸A_b: {BASICS}", ("A_b", "a-b"), ("'A_b' is no id",)),
@@ -70,51 +74,98 @@ CASES: dict[str, Case] = {
         "wrong-type", "a: {BASICS, done_when: [‸{metric: memory_usage, below: 1, above: 0}]}", (", above: 0", ""), ("one of at_least",)
     ),
     "a percentage without its sign": Case(
-        "wrong-type", TWO, ("done: 80", "done: 80%"), ("80", "write 80%"), rest={"phases": "- work\n- z: {gate: [{phase: work, done: ‸80}]}"}
+        "wrong-type",
+        TWO,
+        ("done: 80", "done: 80%"),
+        ("80", "write 80%"),
+        rest={"phases": "- work\n- z: {gate: [{phase: work, done: ‸80}]}"},
     ),
     "a key that stands twice": Case("duplicate-key", "a: {BASICS, writes: x, ‸writes: y}", (", writes: y", ""), ('"writes" stands twice',)),
-    "a task that stands twice": Case("duplicate-key", "a: {BASICS}\n‸a: {BASICS}", ("\n      a: ", "\n      b: "), ("twice, first on line",)),
-    "a phase that stands twice": Case("duplicate-key", TWO, ("- work\n  - work", "- work\n  - z"), ('"work"',), rest={"phases": "- work\n- ‸work"}),
+    "a task that stands twice": Case(
+        "duplicate-key", "a: {BASICS}\n‸a: {BASICS}", ("\n      a: ", "\n      b: "), ("twice, first on line",)
+    ),
+    "a phase that stands twice": Case(
+        "duplicate-key", TWO, ("- work\n  - work", "- work\n  - z"), ('"work"',), rest={"phases": "- work\n- ‸work"}
+    ),
     "an alias": Case("syntax", "a: {BASICS, writes: ‸*x}", ("*x", "'*x'"), ("aliases", "write *x out")),
     # names
     "a phase that does not exist": Case(
         "unknown-name", "a: {phase: ‸wrok, goal: g, keep: [{run: t}]}", ("wrok", "work"), ('no phase "wrok"', 'did you mean "work"')
     ),
     "a lead that does not exist": Case(
-        "unknown-name", TWO, ("qa-validater", "qa-validator"), ('"qa-validator"',), rest={"category": "support: [code-analyzer, ‸qa-validater]"}
+        "unknown-name",
+        TWO,
+        ("qa-validater", "qa-validator"),
+        ('"qa-validator"',),
+        rest={"category": "support: [code-analyzer, ‸qa-validater]"},
     ),
-    "an agent that does not exist": Case("unknown-name", "a: {BASICS, agent: ‸nobody}", ("nobody", "code-generator"), ('no agent "nobody"',)),
+    "an agent that does not exist": Case(
+        "unknown-name", "a: {BASICS, agent: ‸nobody}", ("nobody", "code-generator"), ('no agent "nobody"',)
+    ),
     "an agent of another category": Case(
-        "unknown-name", "a: {BASICS, agent: ‸qa-validator}", ("agent: qa-validator", "agent: code-generator"), ("its lead is code-generator", "support")
+        "unknown-name",
+        "a: {BASICS, agent: ‸qa-validator}",
+        ("agent: qa-validator", "agent: code-generator"),
+        ("its lead is code-generator", "support"),
     ),
     "a needed task that does not exist": Case(
         "unknown-name", "alpha: {BASICS}\nb: {BASICS, needs: [‸alhpa]}", ("alhpa", "alpha"), ('no task "alhpa"', 'did you mean "alpha"')
     ),
-    "a pattern that no declared task matches": Case("unknown-name", "a: {BASICS}\nb: {BASICS, needs: [‸'z*']}", ("'z*'", "'a*'"), ('"z*"',)),
+    "a pattern that no declared task matches": Case(
+        "unknown-name", "a: {BASICS}\nb: {BASICS, needs: [‸'z*']}", ("'z*'", "'a*'"), ('"z*"',)
+    ),
     "a member of a task that does not fan out": Case(
         "unknown-name", "a: {BASICS}\nb: {BASICS, needs: [‸'a[x]']}", ("a[x]", "a"), ('no task "a[x]"',)
     ),
     "a category that does not exist": Case(
-        "unknown-name", "a: {BASICS}", ("must: [d.a]", "must: [c.a]"), ('no category "d"',), rest={"phases": "- work\n- z: {gate: [{phase: work, must: [‸d.a]}]}"}
+        "unknown-name",
+        "a: {BASICS}",
+        ("must: [d.a]", "must: [c.a]"),
+        ('no category "d"',),
+        rest={"phases": "- work\n- z: {gate: [{phase: work, must: [‸d.a]}]}"},
     ),
     "a task in must: that does not exist": Case(
-        "unknown-name", "a: {BASICS}", ("[c.b]", "[c.a]"), ('no task "c.b"',), rest={"phases": "- work\n- z: {gate: [{phase: work, must: [‸c.b]}]}"}
+        "unknown-name",
+        "a: {BASICS}",
+        ("[c.b]", "[c.a]"),
+        ('no task "c.b"',),
+        rest={"phases": "- work\n- z: {gate: [{phase: work, must: [‸c.b]}]}"},
     ),
     "a phase in a gate that does not exist": Case(
-        "unknown-name", "a: {BASICS}", ("phase: wok", "phase: work"), ('did you mean "work"',), rest={"phases": "- work\n- z: {gate: [{phase: ‸wok, done: 1%}]}"}
+        "unknown-name",
+        "a: {BASICS}",
+        ("phase: wok", "phase: work"),
+        ('did you mean "work"',),
+        rest={"phases": "- work\n- z: {gate: [{phase: ‸wok, done: 1%}]}"},
     ),
-    "a contract that does not exist": Case("unknown-name", "a: {BASICS, hands: ‸Redy}", ("Redy", "Ready"), ('"Ready"',), rest={"top": "contracts: {Ready: {}}"}),
+    "a contract that does not exist": Case(
+        "unknown-name", "a: {BASICS, hands: ‸Redy}", ("Redy", "Ready"), ('"Ready"',), rest={"top": "contracts: {Ready: {}}"}
+    ),
     "a contract taken that does not exist": Case(
-        "unknown-name", "a: {BASICS, hands: Ready}\nb: {BASICS, needs: a, takes: [‸Redy]}", ("Redy", "Ready"), ('"Redy"',), rest={"top": "contracts: {Ready: {}}"}
+        "unknown-name",
+        "a: {BASICS, hands: Ready}\nb: {BASICS, needs: a, takes: [‸Redy]}",
+        ("Redy", "Ready"),
+        ('"Redy"',),
+        rest={"top": "contracts: {Ready: {}}"},
     ),
-    "a gap to fan out over that does not exist": Case("unknown-name", "a: {phase: work, goal: g, for_each: ‸tood}", ("tood", "todo"), ('"todo"',), rest={"top": TODO}),
-    "a gap to close that does not exist": Case("unknown-name", "a: {BASICS, closes: {‸tood: '**'}}", ("tood", "todo"), ('"tood"',), rest={"top": TODO}),
-    "a gap in a check that does not exist": Case("unknown-name", "a: {BASICS, done_when: [{gap: ‸tood}]}", ("tood", "todo"), ('"tood"',), rest={"top": TODO}),
+    "a gap to fan out over that does not exist": Case(
+        "unknown-name", "a: {phase: work, goal: g, for_each: ‸tood}", ("tood", "todo"), ('"todo"',), rest={"top": TODO}
+    ),
+    "a gap to close that does not exist": Case(
+        "unknown-name", "a: {BASICS, closes: {‸tood: '**'}}", ("tood", "todo"), ('"tood"',), rest={"top": TODO}
+    ),
+    "a gap in a check that does not exist": Case(
+        "unknown-name", "a: {BASICS, done_when: [{gap: ‸tood}]}", ("tood", "todo"), ('"tood"',), rest={"top": TODO}
+    ),
     "a gap in a gate that does not exist": Case(
         "unknown-name", "a: {BASICS}", ("tood", "todo"), ('"tood"',), rest={"top": TODO, "phases": "- work\n- z: {gate: [{gap: ‸tood}]}"}
     ),
     "a tool that does not exist": Case(
-        "unknown-name", TWO, ("edit-file", "edit_file"), ('no tool "edit-file"', '"edit_file"'), rest={"top": "agents: {me: {role: r, tools: [run, ‸edit-file]}}"}
+        "unknown-name",
+        TWO,
+        ("edit-file", "edit_file"),
+        ('no tool "edit-file"', '"edit_file"'),
+        rest={"top": "agents: {me: {role: r, tools: [run, ‸edit-file]}}"},
     ),
     # paths
     "an absolute path": Case("unsafe-path", "a: {BASICS, writes: ‸/etc/x}", ("/etc/x", "etc/x"), ("'/etc/x'",)),
@@ -124,11 +175,11 @@ CASES: dict[str, Case] = {
     "a path inside .swarm": Case("unsafe-path", "a: {BASICS, reads: ‸a/.swarm/x}", (".swarm", "swarm"), (".swarm",)),
     "a path upward to look in": Case("unsafe-path", "a: {BASICS, done_when: [{absent: x, in: ‸../y}]}", ("../y", "y"), ("'..'",)),
     "an absolute path that should exist": Case("unsafe-path", "a: {BASICS, done_when: [{exists: ‸/y}]}", ("/y", "y"), ("'/y'",)),
-    "a detector that looks upward": Case("unsafe-path", TWO, ("../*", "'*'"), ("'..'",), rest={"top": "gaps: {todo: {files: [‸../*], containing: x}}"}),
-    "a territory upward": Case("unsafe-path", TWO, ("../t/**", "t/**"), ("'..'",), rest={"category": "territory: [‸../t/**]"}),
-    "a template's target upward": Case(
-        "unsafe-path", "a: {BASICS, do: {template: t.j2, to: ‸'../x[1'}}", ("../x[1", "x[1"), ("'..'",)
+    "a detector that looks upward": Case(
+        "unsafe-path", TWO, ("../*", "'*'"), ("'..'",), rest={"top": "gaps: {todo: {files: [‸../*], containing: x}}"}
     ),
+    "a territory upward": Case("unsafe-path", TWO, ("../t/**", "t/**"), ("'..'",), rest={"category": "territory: [‸../t/**]"}),
+    "a template's target upward": Case("unsafe-path", "a: {BASICS, do: {template: t.j2, to: ‸'../x[1'}}", ("../x[1", "x[1"), ("'..'",)),
     "a link that leaves the workspace": Case(
         "unsafe-path", "a: {BASICS, writes: ‸lib/x/**}", ("lib/x", "libs/x"), ("the link lib", "leaves"), links={"lib": "/usr/lib"}
     ),
@@ -156,96 +207,201 @@ CASES: dict[str, Case] = {
         rest={"top": TODO, "phases": "- first\n- second:\n    gate:\n      - {gap: todo}"},
     ),
     "a task that must be done for the phase that it is in": Case(
-        "deadlock", f"a: {{{IN_FIRST}}}\n‸b: {{{IN_SECOND}}}", ("[c.b]", "[c.a]"), ("must have c.b",),
+        "deadlock",
+        f"a: {{{IN_FIRST}}}\n‸b: {{{IN_SECOND}}}",
+        ("[c.b]", "[c.a]"),
+        ("must have c.b",),
         rest={"phases": "- first\n- second: {gate: [{phase: first, must: [c.b]}]}"},
     ),
     # scopes
     "two tasks that write one path": Case(
-        "overlap", "a: {BASICS, writes: src/**}\nb: {BASICS, writes: ‸'*/main.py'}", ("'*/main.py'}", "'*/main.py', needs: a}"),
+        "overlap",
+        "a: {BASICS, writes: src/**}\nb: {BASICS, writes: ‸'*/main.py'}",
+        ("'*/main.py'}", "'*/main.py', needs: a}"),
         ('"c.a" and "c.b"', "src/main.py", "src/** on line", "*/main.py here"),
     ),
     "two members of one fan-out that write one path": Case(
-        "overlap", "a: {phase: work, goal: g, for_each: todo, writes: ‸['{path}', log.txt]}", ("['{path}', log.txt]", "['{path}']"),
-        ('"c.a[x.py]" and "c.a[y.py]"', "log.txt"), SEVERAL, rest={"top": TODO},
+        "overlap",
+        "a: {phase: work, goal: g, for_each: todo, writes: ‸['{path}', log.txt]}",
+        ("['{path}', log.txt]", "['{path}']"),
+        ('"c.a[x.py]" and "c.a[y.py]"', "log.txt"),
+        SEVERAL,
+        rest={"top": TODO},
     ),
     "an 80% gate orders nothing": Case(
-        "overlap", f"a: {{{IN_FIRST}, writes: x}}\nb: {{{IN_SECOND}, writes: ‸x}}", ("done: 80%", "done: 100%"), ("c.a", "c.b"),
+        "overlap",
+        f"a: {{{IN_FIRST}, writes: x}}\nb: {{{IN_SECOND}, writes: ‸x}}",
+        ("done: 80%", "done: 100%"),
+        ("c.a", "c.b"),
         rest={"phases": PHASES.replace("100%", "80%")},
     ),
     "must: orders the tasks that it names": Case(
-        "overlap", f"a: {{{IN_FIRST}, writes: x}}\nb: {{{IN_SECOND}, writes: ‸x}}", ("done: 80%", "done: 80%, must: [c.a]"), ("c.a", "c.b"),
+        "overlap",
+        f"a: {{{IN_FIRST}, writes: x}}\nb: {{{IN_SECOND}, writes: ‸x}}",
+        ("done: 80%", "done: 80%, must: [c.a]"),
+        ("c.a", "c.b"),
         rest={"phases": PHASES.replace("100%", "80%")},
     ),
     "a scope outside the territory": Case(
-        "territory", "a: {BASICS, writes: ‸'src/**'}", ("'src/**'", "'src/m/**'"), ('"c.a"', "outside the territory of c", "src/"), rest={"category": "territory: src/m/**"}
+        "territory",
+        "a: {BASICS, writes: ‸'src/**'}",
+        ("'src/**'", "'src/m/**'"),
+        ('"c.a"', "outside the territory of c", "src/"),
+        rest={"category": "territory: src/m/**"},
     ),
     "two territories that share a path": Case(
-        "territory", TWO, ("'*/x.py'", "'*/x.js'"), ('"c" and "d"', "src/x.py"),
-        rest={"category": "territory: src/*.py", "more": "d: {objective: o, lead: code-generator, territory: ‸'*/x.py', tasks: {e: {BASICS}}}"},
+        "territory",
+        TWO,
+        ("'*/x.py'", "'*/x.js'"),
+        ('"c" and "d"', "src/x.py"),
+        rest={
+            "category": "territory: src/*.py",
+            "more": "d: {objective: o, lead: code-generator, territory: ‸'*/x.py', tasks: {e: {BASICS}}}",
+        },
     ),
     # gaps
     "a gap that nobody closes": Case(
-        "uncovered", "a: {BASICS, writes: '**', closes: {todo: x.py}}", ("x.py}", "'*.py'}"), ('1 of gap "todo"', "y.py"), SEVERAL,
+        "uncovered",
+        "a: {BASICS, writes: '**', closes: {todo: x.py}}",
+        ("x.py}", "'*.py'}"),
+        ('1 of gap "todo"', "y.py"),
+        SEVERAL,
         rest={"top": "gaps: {‸todo: {files: '**', containing: TODO}}"},
     ),
     "a gap that its task may not write": Case(
-        "uncovered", "‸a: {BASICS, writes: x.py, closes: {todo: '**'}}", ("writes: x.py", "writes: '*.py'"), ('"c.a"', "may not write y.py"), SEVERAL, rest={"top": TODO}
+        "uncovered",
+        "‸a: {BASICS, writes: x.py, closes: {todo: '**'}}",
+        ("writes: x.py", "writes: '*.py'"),
+        ('"c.a"', "may not write y.py"),
+        SEVERAL,
+        rest={"top": TODO},
     ),
     "a gap without a path that only ** closes": Case(
-        "uncovered", "a: {BASICS, closes: {todo: '*'}}", ("'*'}", "'**'}"), ('"flaky test"',), [Found(gap="todo", path=None, text="flaky test")],
+        "uncovered",
+        "a: {BASICS, closes: {todo: '*'}}",
+        ("'*'}", "'**'}"),
+        ('"flaky test"',),
+        [Found(gap="todo", path=None, text="flaky test")],
         rest={"top": "gaps: {‸todo: {listed_by: t}}"},
     ),
     "a gap that two tasks close": Case(
-        "covered-twice", "a: {BASICS, writes: x.py, closes: {todo: x.py}}\n‸b: {BASICS, needs: a, writes: '*.py', closes: {todo: '*.py'}}",
-        ("todo: '*.py'", "todo: y.py"), ('"c.a" and "c.b"', "of x.py"), SEVERAL, rest={"top": TODO},
+        "covered-twice",
+        "a: {BASICS, writes: x.py, closes: {todo: x.py}}\n‸b: {BASICS, needs: a, writes: '*.py', closes: {todo: '*.py'}}",
+        ("todo: '*.py'", "todo: y.py"),
+        ('"c.a" and "c.b"', "of x.py"),
+        SEVERAL,
+        rest={"top": TODO},
     ),
     "a gap that a fan-out and a task close": Case(
-        "covered-twice", "a: {phase: work, goal: g, for_each: todo, writes: '{path}'}\n‸b: {BASICS, needs: a, writes: '**', closes: {todo: y.py}}",
-        (", closes: {todo: y.py}", ""), ('"c.a[y.py]" and "c.b"',), SEVERAL, rest={"top": TODO},
+        "covered-twice",
+        "a: {phase: work, goal: g, for_each: todo, writes: '{path}'}\n‸b: {BASICS, needs: a, writes: '**', closes: {todo: y.py}}",
+        (", closes: {todo: y.py}", ""),
+        ('"c.a[y.py]" and "c.b"',),
+        SEVERAL,
+        rest={"top": TODO},
     ),
     # contracts
     "a handoff that nobody needed hands over": Case(
-        "contract", "a: {BASICS, hands: Ready}\nb: {BASICS, takes: [‸Ready]}", ("takes:", "needs: a, takes:"), ('"c.b" takes Ready',), rest={"top": "contracts: {Ready: {}}"}
+        "contract",
+        "a: {BASICS, hands: Ready}\nb: {BASICS, takes: [‸Ready]}",
+        ("takes:", "needs: a, takes:"),
+        ('"c.b" takes Ready',),
+        rest={"top": "contracts: {Ready: {}}"},
     ),
     "an empty fan-out takes what nobody hands over": Case(
-        "contract", "a: {phase: work, goal: g, for_each: todo, takes: [‸Ready]}", (", takes: [Ready]", ""), ("c.a takes Ready".replace("c.a", '"c.a"'),),
+        "contract",
+        "a: {phase: work, goal: g, for_each: todo, takes: [‸Ready]}",
+        (", takes: [Ready]", ""),
+        ("c.a takes Ready".replace("c.a", '"c.a"'),),
         rest={"top": TODO + "\ncontracts: {Ready: {}}"},
     ),
     "a payload that a template cannot supply": Case(
-        "contract", "a: {BASICS, hands: ‸Ready, do: {template: t.j2, to: x, with: {share: 1}}}", ("share: 1", "share: 1, left: 2"), ("cannot supply left of Ready",),
+        "contract",
+        "a: {BASICS, hands: ‸Ready, do: {template: t.j2, to: x, with: {share: 1}}}",
+        ("share: 1", "share: 1, left: 2"),
+        ("cannot supply left of Ready",),
         rest={"top": "contracts: {Ready: {files: 'list[path]', share: float, left: int, note: {type: str, default: ''}}}"},
     ),
     "a payload that cannot fit": Case(
-        "contract", "a: {BASICS, hands: ‸Ready, do: {codemod: r.yml, with: {left: none}}}", ("left: none", "left: 2"), ("a codemod", "left"), rest={"top": "contracts: {Ready: {left: int}}"}
+        "contract",
+        "a: {BASICS, hands: ‸Ready, do: {codemod: r.yml, with: {left: none}}}",
+        ("left: none", "left: 2"),
+        ("a codemod", "left"),
+        rest={"top": "contracts: {Ready: {left: int}}"},
     ),
-    "a reserved field name": Case("contract", TWO, ("keys: int", "key: int"), ('"keys" is reserved',), rest={"top": "contracts: {Ready: {‸keys: int}}"}),
-    "a field name that begins with an underscore": Case("contract", TWO, ("_x", "x"), ('"_x" is reserved',), rest={"top": "contracts: {Ready: {‸_x: {type: int, default: 1}}}"}),
+    "a reserved field name": Case(
+        "contract", TWO, ("keys: int", "key: int"), ('"keys" is reserved',), rest={"top": "contracts: {Ready: {‸keys: int}}"}
+    ),
+    "a field name that begins with an underscore": Case(
+        "contract", TWO, ("_x", "x"), ('"_x" is reserved',), rest={"top": "contracts: {Ready: {‸_x: {type: int, default: 1}}}"}
+    ),
     "a field name that is no identifier": Case("contract", TWO, ("a b", "ab"), ('"a b"',), rest={"top": "contracts: {Ready: {‸a b: int}}"}),
-    "a type that does not exist": Case("contract", TWO, ("number", "float"), ('"number" does not exist', "list[…]"), rest={"top": "contracts: {Ready: {x: {type: ‸number}}}"}),
-    "a constraint that says nothing about the type": Case("contract", TWO, ("ge: 1", "min_length: 1"), ("ge says nothing about str",), rest={"top": "contracts: {Ready: {x: {type: str, ge: ‸1}}}"}),
-    "a default that does not fit": Case("contract", TWO, ("default: 7", "default: 3"), ("7", "int"), rest={"top": "contracts: {Ready: {x: {type: int, lt: 5, default: ‸7}}}"}),
-    "a contract that holds itself": Case("contract", TWO, ("list[Ready]", "list[int]"), ("Ready holds itself",), rest={"top": "contracts: {Ready: {x: {type: ‸'list[Ready]'}}}"}),
+    "a type that does not exist": Case(
+        "contract",
+        TWO,
+        ("number", "float"),
+        ('"number" does not exist', "list[…]"),
+        rest={"top": "contracts: {Ready: {x: {type: ‸number}}}"},
+    ),
+    "a constraint that says nothing about the type": Case(
+        "contract",
+        TWO,
+        ("ge: 1", "min_length: 1"),
+        ("ge says nothing about str",),
+        rest={"top": "contracts: {Ready: {x: {type: str, ge: ‸1}}}"},
+    ),
+    "a default that does not fit": Case(
+        "contract",
+        TWO,
+        ("default: 7", "default: 3"),
+        ("7", "int"),
+        rest={"top": "contracts: {Ready: {x: {type: int, lt: 5, default: ‸7}}}"},
+    ),
+    "a contract that holds itself": Case(
+        "contract",
+        TWO,
+        ("list[Ready]", "list[int]"),
+        ("Ready holds itself",),
+        rest={"top": "contracts: {Ready: {x: {type: ‸'list[Ready]'}}}"},
+    ),
     # gates and checks
     "a threshold above all": Case(
         "unreachable-gate", TWO, ("101%", "100%"), ("101%",), rest={"phases": "- work\n- z: {gate: [{phase: work, done: ‸101%}]}"}
     ),
-    "a threshold below nothing": Case("unreachable-gate", TWO, ("-1%", "0%"), ("-1%",), rest={"phases": "- work\n- z: {gate: [{phase: work, done: ‸-1%}]}"}),
+    "a threshold below nothing": Case(
+        "unreachable-gate", TWO, ("-1%", "0%"), ("-1%",), rest={"phases": "- work\n- z: {gate: [{phase: work, done: ‸-1%}]}"}
+    ),
     "a phase that declares no tasks": Case(
-        "unreachable-gate", TWO, ("phase: idle", "phase: work"), ('"idle" declares no tasks',), rest={"phases": "- work\n- idle\n- z: {gate: [{phase: ‸idle, done: 1%}]}"}
+        "unreachable-gate",
+        TWO,
+        ("phase: idle", "phase: work"),
+        ('"idle" declares no tasks',),
+        rest={"phases": "- work\n- idle\n- z: {gate: [{phase: ‸idle, done: 1%}]}"},
     ),
     "a metric that nothing records": Case(
-        "unreachable-gate", TWO, ("metrics: [other]", "metrics: [coverage]"), ('"coverage"', "metrics:"),
+        "unreachable-gate",
+        TWO,
+        ("metrics: [other]", "metrics: [coverage]"),
+        ('"coverage"', "metrics:"),
         rest={"top": "metrics: [other]", "phases": "- work\n- z: {gate: [{metric: ‸coverage, at_least: 90%}]}"},
     ),
     "a built-in metric misspelt, in a check": Case(
-        "unreachable-gate", "a: {BASICS, done_when: [{metric: ‸memory_use, below: 5}]}", ("memory_use,", "memory_usage,"), ('did you mean "memory_usage"',)
+        "unreachable-gate",
+        "a: {BASICS, done_when: [{metric: ‸memory_use, below: 5}]}",
+        ("memory_use,", "memory_usage,"),
+        ('did you mean "memory_usage"',),
     ),
-    "a task that nothing could verify": Case("no-check", "‸a: {phase: work, goal: g}", ("goal: g}", "goal: g, done_when: [{run: t}]}"), ('"c.a"', "done_when")),
+    "a task that nothing could verify": Case(
+        "no-check", "‸a: {phase: work, goal: g}", ("goal: g}", "goal: g, done_when: [{run: t}]}"), ('"c.a"', "done_when")
+    ),
     "a task that only a model judges": Case(
         "no-check", "‸a: {phase: work, goal: g, keep: [{judge: good?}]}", ("[{judge: good?}]", "[{judge: good?}, {run: t}]"), ("opinion",)
     ),
     "a read that an unordered task may change": Case(
-        "stale-read", "a: {BASICS, writes: src/**}\nb: {BASICS, reads: ‸src/m.py}", ("reads: src/m.py", "reads: src/m.py, needs: a"), ('"c.b" reads src/m.py', '"c.a"')
+        "stale-read",
+        "a: {BASICS, writes: src/**}\nb: {BASICS, reads: ‸src/m.py}",
+        ("reads: src/m.py", "reads: src/m.py, needs: a"),
+        ('"c.b" reads src/m.py', '"c.a"'),
     ),
 }
 

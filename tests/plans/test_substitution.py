@@ -39,7 +39,7 @@ SETTINGS = {
 
 def words_of(script: str, folder: Path) -> list[str]:
     """What the calls of `see` in a script get: the number of words, and the words."""
-    see = "see() { printf '%s\\0' \"$#\" \"$@\" >> words; }\n"
+    see = 'see() { printf \'%s\\0\' "$#" "$@" >> words; }\n'
     environment = {"PATH": os.environ["PATH"], "HOME": "/nowhere", "EMPTY": ""}
     subprocess.run(["/bin/sh", "-c", os.fsencode(see + script)], cwd=folder, env=environment, check=True)
     return [os.fsdecode(word) for word in (folder / "words").read_bytes().split(b"\0")[:-1]]
@@ -63,7 +63,10 @@ def test_no_lines_are_an_empty_word_and_not_no_word(tmp_path: Path) -> None:
 
 
 def test_plain_names_are_put_in_as_they_are() -> None:
-    assert in_shell("pytest {path} '{path}' $(cat {path})", value("tests/a_b-1.py")) == "pytest tests/a_b-1.py 'tests/a_b-1.py' $(cat tests/a_b-1.py)"
+    assert (
+        in_shell("pytest {path} '{path}' $(cat {path})", value("tests/a_b-1.py"))
+        == "pytest tests/a_b-1.py 'tests/a_b-1.py' $(cat tests/a_b-1.py)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,7 @@ def test_a_name_that_cannot_be_quoted_is_a_problem_of_its_task(write: Callable[.
 
 
 # Globs and patterns
+
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.strip("/")], ids=repr)
 def test_in_a_glob_a_name_matches_only_itself(name: str) -> None:

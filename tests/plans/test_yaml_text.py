@@ -38,7 +38,10 @@ REFUSED = {
     "100,000 braces": ("{a: " * 100_000, 1, 129, "deeper than 32"),
     "100,000 levels of dashes": ("- " * 100_000, 1, 65, "deeper than 32"),
     "a text that laughs a billion times": (
-        "a: &a [x,x,x]\n" + "".join(f"{new}: &{new} [*{old},*{old},*{old}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)), 1, 4, "anchors"
+        "a: &a [x,x,x]\n" + "".join(f"{new}: &{new} [*{old},*{old},*{old}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)),
+        1,
+        4,
+        "anchors",
     ),
 }
 
@@ -110,7 +113,9 @@ def test_other_encodings_are_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"# nothing\n", b"- a\n- b\n", b"text", b"---\n...\n"], ids=["empty", "a comment", "a list", "a text", "an empty document"]
+    "content",
+    [b"", b"# nothing\n", b"- a\n- b\n", b"text", b"---\n...\n"],
+    ids=["empty", "a comment", "a list", "a text", "an empty document"],
 )
 def test_what_is_no_mapping_is_no_plan(tmp_path: Path, content: bytes) -> None:
     (problem,) = refused(tmp_path, content)
@@ -140,7 +145,10 @@ def test_line_endings_and_a_byte_order_mark_move_no_mark(tmp_path: Path, ending:
     (plain,) = refused(tmp_path, text.encode())
     (other,) = refused(tmp_path, b"\xef\xbb\xbf" + text.replace("\n", ending).encode())
     assert plain == other
-    (first,) = refused(tmp_path, b"\xef\xbb\xbf" + text.replace("plan: p", "zzz: 1\nplan: p").replace("b: {BASICS, zzz: 1}", "").replace(", zzz: 1", "").encode())
+    (first,) = refused(
+        tmp_path,
+        b"\xef\xbb\xbf" + text.replace("plan: p", "zzz: 1\nplan: p").replace("b: {BASICS, zzz: 1}", "").replace(", zzz: 1", "").encode(),
+    )
     assert (first.line, first.column) == (1, 1)
 
 

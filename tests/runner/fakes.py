@@ -48,13 +48,15 @@ def play(scenario: Coroutine[Any, Any, Result]) -> Result:
     async def whole() -> Result:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         async with asyncio.timeout(_PATIENCE_S):
-            result = await scenario
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        return result
+            try:
+                return await scenario
+            finally:
+                assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    result = asyncio.run(whole())
-    assert complaints == []
-    return result
+    try:
+        return asyncio.run(whole())
+    finally:
+        assert complaints == []
 
 
 def plan_of(tasks: str, phases: str = "[one]", **more: Any) -> str:
@@ -197,6 +199,7 @@ class FakeJudge:
     """Commands that do not answer before the event is set."""
     evaluated: Counter[tuple[str, str]] = field(default_factory=Counter)
     looked_for_gaps: int = 0
+    news: Callable[[], None] = lambda: None
     remembered: dict[tuple[str, str], Verdict] = field(default_factory=dict)
 
     async def verdicts(self, tree: str, checks: Sequence[Check], *, at_base: bool = False) -> tuple[Verdict, ...]:
@@ -204,6 +207,7 @@ class FakeJudge:
 
     async def found(self, tree: str) -> tuple[Found, ...]:
         self.looked_for_gaps += 1
+        self.news()
         await self._answerable("detect")
         return tuple(self.gaps(self.code.trees[tree]))
 
@@ -272,12 +276,10 @@ class FakePerformer:
     news: Callable[[], None] = lambda: None
 
     def attempts(self, *acts: Act) -> Script:
-        """A script by number of refusals; the last act repeats."""
-        refused: Counter[str] = Counter()
+        """A script by the attempt that was refused last: the first act until one was; the last act repeats."""
 
         def script(assignment: Assignment) -> Act:
             number = assignment.brief.refused.attempt if assignment.brief.refused else 0
-            refused[assignment.task.name] = number
             return acts[min(number, len(acts) - 1)]
 
         return script
@@ -361,20 +363,18 @@ class World:
         earlier: handoffs of earlier runs, by task definition.
     """
 
-    def __init__(
-        self, plan: str, files: Files | None = None, *, parallel: int = 8, attempts: int = 3, only: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, plan: str, files: Files | None = None, *, parallel: int = 8, attempts: int = 3, only: tuple[str, ...] = ()) -> None:
         self.parallel, self.attempts, self.only = parallel, attempts, only
         self.code, self.clock, self.store, self.life = CodeBase(), FakeClock(), MemoryStore(), Life()
+        self._news: asyncio.Event | None = None
         self.code.head = self.base = self.code.commit(self.code.tree(files or {}))
         parsed = parse_plan(plan, "plan.yaml")
-        self.judge = FakeJudge(self.code, Graph(parsed, {}, ()), self.life)
+        self.judge = FakeJudge(self.code, Graph(parsed, {}, ()), self.life, news=self._tell)
         self.graph = self.judge.graph = compile_plan(parsed, tuple(self.judge.gaps(files or {})))
         self.performer = FakePerformer(self.code, self.life, news=self._tell)
         self.line, self.mailbox = FakeLine(self.code, self.life), FakeMailbox()
         self.earlier: dict[str, Handoff] = {}
         self.watching: Callable[[Entry], None] = lambda entry: None
-        self._news: asyncio.Event | None = None
         self.runner: Runner
 
     async def live(self) -> Outcome:

@@ -1,5 +1,7 @@
 """One task at a time: when it is done, when it is refused, and what its next attempt is told."""
 
+from typing import Any
+
 import pytest
 
 from swarm.engine import events as ev
@@ -9,7 +11,7 @@ from swarm.signatures.handoff import Handoff
 
 from .fakes import Act, World, plan_of, play
 
-CONTRACT = {"contracts": {"Count": {"n": {"type": "int", "ge": 1}}}}
+CONTRACT: dict[str, Any] = {"contracts": {"Count": {"n": {"type": "int", "ge": 1}}}}
 
 
 def ended(world: World) -> str:
@@ -19,7 +21,9 @@ def ended(world: World) -> str:
 
 
 def test_a_chain_of_tasks_lands_in_order_and_ends_complete() -> None:
-    world = World(plan_of("{a: {done_when: [{run: has a.txt}]}, b: {needs: [a], done_when: [{run: has b.txt}]}}", success=[{"run": "has b.txt"}]))
+    world = World(
+        plan_of("{a: {done_when: [{run: has a.txt}]}, b: {needs: [a], done_when: [{run: has b.txt}]}}", success=[{"run": "has b.txt"}])
+    )
     assert ended(world) == "complete"
     assert world.code.files() == {"a.txt": "by c.a", "b.txt": "by c.b"}
     assert [event.task for event in world.events if isinstance(event, ev.Landed)] == ["c.a", "c.b"]

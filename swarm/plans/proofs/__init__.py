@@ -14,6 +14,7 @@ from swarm.plans.proofs.names import unknown_names
 from swarm.plans.proofs.overlaps import overlaps, stale_reads
 from swarm.plans.proofs.paths import territories, unsafe_paths
 from swarm.plans.proofs.payloads import payloads
+from swarm.plans.proofs.procedures import malformed_procedures
 from swarm.plans.undisturbed import undisturbed
 
 __all__ = ["prove"]
@@ -27,7 +28,13 @@ def prove(graph: Graph, links: Mapping[str, str] | None = None) -> tuple[Problem
         graph: the plan, compiled against the gaps that were found.
         links: symbolic links of the workspace, path to target.
     """
-    problems = [*graph.plan.load_problems, *unknown_names(graph), *unsafe_paths(graph, links or {}), *payloads(graph)]
+    problems = [
+        *graph.plan.load_problems,
+        *unknown_names(graph),
+        *unsafe_paths(graph, links or {}),
+        *payloads(graph),
+        *malformed_procedures(graph),
+    ]
     problems += [*unreachable_gates(graph), *checkless(graph), *territories(graph), *coverage(graph), *_ordered(graph)]
     return tuple(sorted(dict.fromkeys(problems)))
 

@@ -93,7 +93,7 @@ def _supplies(graph: Graph, task: Task) -> Iterator[Problem]:
     fields = graph.plan.contracts.declared[task.hands]
     missing = [name for name, spec in fields.items() if spec.required and name not in offered and name != "files"]
     if missing:
-        text = f'{_kind(task)} cannot supply {", ".join(missing)} of {task.hands}: add it under with:, give it a default, or use a command'
+        text = f"{_kind(task)} cannot supply {', '.join(missing)} of {task.hands}: add it under with:, give it a default, or use a command"
         yield graph.plan.problem(at, "contract", text)
         return
     yield from _offer_fits(graph, task, at, offered)
