@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from swarm.engine.proof import prove_plan
@@ -62,9 +63,8 @@ def modules(count: int) -> Iterator[str]:
         for number in range(100):
             writes = f"src/mod_{module}/**" if number % 25 == 24 else f"src/mod_{module}/p{number}/**/*.py"
             needs = f'needs: ["m{module}.t*"]' if number == 99 else "needs: [t0]" if number % 25 == 0 and number else "weight: 1"
-            phase = phases[number // 25] if number % 25 != 24 else phases[number // 25]
             extra = needs if number % 25 != 24 else f"needs: [{', '.join(f't{other}' for other in range(number - 24, number))}]"
-            yield _task(f"t{number}", writes, extra, phase)
+            yield _task(f"t{number}", writes, extra, phases[number // 25])
 
 
 def _task(name: str, writes: str, extra: str, phase: str = "work") -> str:
@@ -99,7 +99,7 @@ def _row(shape: str, count: int, folder: Path, *, command: bool) -> str:
     clock.append(time.perf_counter())
     if problems:
         sys.exit(f"{shape}: {len(problems)} problems, first: {problems[0]}")
-    steps = [after - before for before, after in zip(clock, clock[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(clock)]
     ran = f"{_command(plan_file):9.2f}" if command else ""
     return f"{shape:<10}{len(graph.tasks):>8}{steps[0]:8.2f}{steps[1]:9.2f}{steps[2]:8.2f}{sum(steps):8.2f}{ran}"
 

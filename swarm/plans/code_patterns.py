@@ -109,7 +109,8 @@ def _rule(document: Any, name: str) -> Rule:
         raise PatternError(f'{name}: "{unknown[0]}" is no key of a rule that this release applies')
     language = str(document["language"]).lower()
     if language not in LANGUAGES.values() or not isinstance(document["fix"], str):
-        raise PatternError(f"{name}: language: {language} and a fix: of text are needed; languages: {', '.join(sorted(set(LANGUAGES.values())))}")
+        known = ", ".join(sorted(set(LANGUAGES.values())))
+        raise PatternError(f"{name}: language: {language} and a fix: of text are needed; languages: {known}")
     rule = Rule(str(document.get("id", name)), language, {k: document[k] for k in _MATCHER_KEYS if k in document}, document["fix"])
     _find("", rule.language, rule.matcher)
     return rule

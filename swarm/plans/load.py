@@ -13,8 +13,8 @@ from swarm.errors import PlanRefused, UsageError
 from swarm.home import ID_PATTERN
 from swarm.plans.problems import Code, Mark, Problem
 from swarm.plans.schema import Agent, Codemod, Command, ContractField, PlanFile, Template
-from swarm.plans.undisturbed import undisturbed
 from swarm.plans.templates import referenced_templates
+from swarm.plans.undisturbed import undisturbed
 from swarm.plans.vocabulary import ROSTER
 from swarm.plans.yaml_text import MAX_BYTES, YamlText, read_yaml
 from swarm.signatures.contracts import Contracts, FieldSpec

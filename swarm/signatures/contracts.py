@@ -8,6 +8,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
 from swarm.errors import ContractBreach
@@ -86,9 +89,8 @@ class _Parser:
     def _next(self, wanted: str | None = None) -> str:
         token = self.tokens.pop(0) if self.tokens else ""
         if not token or (wanted is not None and token != wanted):
-            raise ValueError(
-                f"{self.text!r} is no type: {f'{wanted!r} expected' if wanted else 'a name expected'}{f', found {token!r}' if token else ''}"
-            )
+            expected = repr(wanted) if wanted else "a name"
+            raise ValueError(f"{self.text!r} is no type: {expected} expected{f', found {token!r}' if token else ''}")
         return token
 
     def _type(self) -> _Type:
@@ -138,7 +140,7 @@ class Contracts:
         for contract, fields in self.declared.items():
             for name, spec in fields.items():
                 problems += self._parse(contract, name, spec)
-        return problems or self._recursive() or self._too_deep()
+        return problems or self._nesting()
 
     def _parse(self, contract: str, name: str, spec: FieldSpec) -> list[TypeProblem]:
         try:
@@ -152,24 +154,23 @@ class Contracts:
         self._types[contract, name] = parsed
         return _constraint_problems(contract, name, spec, parsed)
 
-    def _recursive(self) -> list[TypeProblem]:
-        """A contract that holds itself has no finite payload that we would want."""
-        return [
-            TypeProblem(c, f, f"{c} holds itself") for (c, f), parsed in self._types.items() if c in self._reachable(parsed.contracts())
-        ]
+    def _nesting(self) -> list[TypeProblem]:
+        """A contract that holds itself has no finite payload; and pydantic builds and checks nested ones by recursion."""
+        parts = {contract: self._parts([contract]) for contract in self.declared}
+        try:
+            inner_first = tuple(TopologicalSorter(parts).static_order())
+        except CycleError as error:
+            ring = error.args[1]
+            return [TypeProblem(c, self._holder(c, held), f"{c} holds itself") for held, c in sorted(pairwise(ring), key=itemgetter(1))]
+        depth: dict[str, int] = {}
+        for contract in inner_first:
+            depth[contract] = 1 + max((depth[part] for part in parts[contract]), default=0)
+        deepest = [contract for contract in self.declared if depth[contract] > _DEEPEST_TYPE]
+        return [TypeProblem(c, next(iter(self.declared[c])), f"contracts nested deeper than {_DEEPEST_TYPE}") for c in deepest]
 
-    def _too_deep(self) -> list[TypeProblem]:
-        """Pydantic builds and checks models by recursion."""
-        return [
-            TypeProblem(c, f, f"contracts nested deeper than {_DEEPEST_TYPE}") for (c, f) in self._types if self._depth(c) > _DEEPEST_TYPE
-        ]
-
-    def _depth(self, contract: str) -> int:
-        """Levels of contracts within a contract, counted no further than one too many."""
-        level, depth = {contract}, 0
-        while level and depth <= _DEEPEST_TYPE:
-            level, depth = self._parts(level), depth + 1
-        return depth
+    def _holder(self, contract: str, held: str) -> str:
+        """The field of a contract that holds another."""
+        return next(name for name in self.declared[contract] if held in self._types[contract, name].contracts())
 
     def _parts(self, contracts: Iterable[str]) -> set[str]:
         return {inner for each in contracts for name in self.declared[each] for inner in self._types[each, name].contracts()}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -112,17 +112,83 @@ class Shell:
         target.write_text(text)
         return target
 
-    def plan(self, tasks: str, *, limits: str = "{attempts: 1}", phases: str = "[one]", more: str = "", workspace: str = "ws") -> Path:
-        """Writes `plan.yaml` with tasks of one category, `c`, and makes its workspace.
+    def plan(self, tasks: Mapping[str, Mapping[str, Any]], **parts: Any) -> Path:
+        """Writes `plan.yaml` (which may be JSON) with the tasks of one category, `c`, for the workspace `ws`.
 
         Args:
-            tasks: entries, not indented; `{phase: one}` and a goal are put into those that begin with a brace.
-            more: further top-level keys.
+            tasks: entries. `do` may be a command alone; phase `one`, a goal and a check that holds are put in where they are missing.
+            parts: top-level keys, instead of or beside those that every plan has.
         """
-        entries = textwrap.indent(textwrap.dedent(tasks).replace(": {", ": {goal: g, phase: one, ", 0), " " * 6)
-        text = f"plan: p\ngoal: g\nworkspace: {workspace}\nlimits: {limits}\nphases: {phases}\n{textwrap.dedent(more)}\n"
         (self.folder / "ws").mkdir(exist_ok=True)
-        return self.write("plan.yaml", f"{text}categories:\n  c:\n    objective: o\n    lead: code-generator\n    tasks:\n{entries}\n")
+        category = {"objective": "o", "lead": "code-generator", "tasks": {name: _entry(task) for name, task in tasks.items()}}
+        plan = {"plan": "p", "goal": "g", "workspace": "ws", "limits": {"attempts": 1}, "phases": ["one"], "categories": {"c": category}}
+        return self.write("plan.yaml", json.dumps(plan | parts, indent=1))
+
+    def states(self, run: str) -> dict[str, str]:
+        """Short task name to state."""
+        return {task["id"].removeprefix("c."): task["state"] for task in self.json("status", run)["tasks"]}
+
+    def git(self, *arguments: str) -> str:
+        """Asks git about the repository of the home."""
+        command = ["git", "--git-dir", ".swarm/workspace.git", "-c", "core.quotePath=false", *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout
+
+    def landed(self, run: str) -> dict[str, str]:
+        """What a run has changed against its snapshot: path to git's letter, asked of git itself."""
+        base = self.git("rev-list", "--max-parents=0", f"refs/swarm/{run}/head").strip()
+        lines = self.git("diff", "--no-renames", "--name-status", base, f"refs/swarm/{run}/head").splitlines()
+        return {path: letter for letter, path in (line.split("\t") for line in lines)}
+
+
+def _entry(task: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {"phase": "one", "goal": "g", **task}
+    if isinstance(entry.get("do"), str):
+        entry["do"] = {"command": entry["do"]}
+    checked = any(key in entry for key in ("done_when", "closes", "for_each", "keep", "hands"))
+    return entry if checked else {**entry, "keep": [{"run": "true"}]}
+
+
+class Gate:
+    """Where a command waits until the test lets it go on. No sleeps: both sides read named pipes.
+
+    Attributes:
+        command: shell text that says its pid and then waits.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._pipes = {}
+        for end in ("came", "go"):
+            os.mkfifo(folder / f"{name}.{end}")
+            # For reading and writing, so that nobody's `open` waits, neither ours nor the command's.
+            self._pipes[end] = os.open(folder / f"{name}.{end}", os.O_RDWR | os.O_NONBLOCK)
+        self.command = f"echo $$ > '{folder}/{name}.came'; read go < '{folder}/{name}.go'"
+
+    def wait(self, timeout: float = _PATIENCE_S) -> int:
+        """Until a command waits at the gate; its pid."""
+        assert select.select([self._pipes["came"]], [], [], timeout)[0], "nobody came to the gate"
+        return int(os.read(self._pipes["came"], 64).split()[0])
+
+    def open(self) -> None:
+        """Lets one command go on, now or when it comes."""
+        os.write(self._pipes["go"], b"go\n")
+
+    def close(self) -> None:
+        for pipe in self._pipes.values():
+            os.close(pipe)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Callable[[str], Gate]]:
+    """Makes gates by name."""
+    made: list[Gate] = []
+
+    def make(name: str) -> Gate:
+        made.append(Gate(tmp_path, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from swarm.plans import globs
@@ -25,6 +25,8 @@ PATTERNS = [
     "only/{n}.py",
 ]
 
+SHARES = ["100%", "80%", "0%"]
+
 
 def random_plan(seed: int, write: Callable[..., str], *, phases: bool = True, rings: bool = False) -> str:
     chance = random.Random(seed)
@@ -41,7 +43,7 @@ def random_plan(seed: int, write: Callable[..., str], *, phases: bool = True, ri
     for position, phase in enumerate(ids):
         asked = [other for other in ids[:position] if chance.random() < 0.6]
         conditions = [
-            f"{{phase: {other}, done: {chance.choice(['100%', '80%', '0%'])}{chance.choice(['', f', must: [c.t{chance.randrange(count)}]'])}}}"
+            f"{{phase: {other}, done: {chance.choice(SHARES)}{chance.choice(['', f', must: [c.t{chance.randrange(count)}]'])}}}"
             for other in asked
         ]
         gates.append(f"- {phase}: {{gate: [{', '.join(conditions)}]}}")
@@ -50,7 +52,8 @@ def random_plan(seed: int, write: Callable[..., str], *, phases: bool = True, ri
 
 def oracle(graph: Graph) -> dict[str, set[str]] | None:
     """Task to what certainly comes before it, by following every reason until nothing is added; None where something precedes itself."""
-    before: dict[str, set[str]] = {f"open {phase.id}": set() for phase in graph.phases} | {name: set() for name in graph.tasks}
+    nodes = [*(f"open {phase.id}" for phase in graph.phases), *graph.tasks]
+    before: dict[str, set[str]] = {node: set() for node in nodes}
     for task in graph.tasks.values():
         before[task.name] |= {*task.needs, f"open {task.phase}"}
     for phase in graph.phases:
@@ -92,7 +95,7 @@ def test_a_ring_of_needs_is_a_ring(write: Callable[..., str], compiled: Callable
         if cycle:
             rings += 1
             assert cycle[0] == cycle[-1]
-            assert all(need in graph.tasks[name].needs for name, need in zip(cycle, cycle[1:], strict=False)), seed
+            assert all(need in graph.tasks[name].needs for name, need in pairwise(cycle)), seed
             assert len(set(cycle)) == len(cycle) - 1
     assert rings > 20
 
@@ -152,7 +155,9 @@ def test_however_many_overlap_not_all_are_listed(write: Callable[..., str], comp
 
 def test_every_problem_of_a_plan_is_reported_at_once_by_line(write: Callable[..., str], prove: Callable[..., Any]) -> None:
     text = write(
-        "a: {phase: work, goal: g, writes: [../up, src/**]}\nb: {BASICS, writes: src/x, agent: nobody, takes: [Ready]}\nd: {phase: wrok, goal: g, needs: zzz}",
+        "a: {phase: work, goal: g, writes: [../up, src/**]}\n"
+        "b: {BASICS, writes: src/x, agent: nobody, takes: [Ready]}\n"
+        "d: {phase: wrok, goal: g, needs: zzz}",
         top="gaps: {todo: {files: '**', containing: TODO}}\ncontracts: {Ready: {keys: int}}\nmetrics: [own]",
         phases="- work\n- z: {gate: [{phase: work, done: 101%}, {metric: owm, below: 1}]}",
     )

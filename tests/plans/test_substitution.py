@@ -17,8 +17,10 @@ from swarm.plans.schema import Codemod, Command, Template
 from swarm.plans.substitute import in_check, in_glob, in_pattern, in_procedure, in_shell, in_text
 
 HOSTILE = [
-    "a b.py", "it's.py", '"quoted".py', "$(touch owned).py", "`touch owned`.py", "$HOME", "${HOME}", "a\nb.py", "a\ntouch owned\n#", "; touch owned;",
-    "&& touch owned", "| touch owned", "> owned", "*.py", "?", "[a-z]", "{a,b}", "{path}", "{lines}{gap}", "~", "~root", "-rf", "a\\b", "a\\", "'", '"', "\\'", "''",
+    "a b.py", "it's.py", '"quoted".py', "$(touch owned).py", "`touch owned`.py", "$HOME", "${HOME}", "a\nb.py", "a\ntouch owned\n#",
+    "; touch owned;", "&& touch owned", "| touch owned", "> owned", "*.py", "?", "[a-z]", "{a,b}", "{path}", "{lines}{gap}",
+    "~", "~root", "-rf",
+    "a\\b", "a\\", "'", '"', "\\'", "''",
     "!x", "#x", "A=b", "a\tb", "é ü", "\udcff.py", "%s", "$'x'", "\"'\"'$(touch owned)'\"'\"",
 ]  # fmt: skip
 
@@ -72,8 +74,8 @@ def test_plain_names_are_put_in_as_they_are() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "see $(cat {path})", "see `cat {path}`", "cat <<END\n{path}\nEND", "see \"${X:-{path}}\"", "see $'{path}'", "see \\{path}", "see \"\\{path}\"",
-        "see # it is {path}", "sh -c 'see {path}'", "bash -e -lc \"see {path}\"", "eval see {path}",
+        "see $(cat {path})", "see `cat {path}`", "cat <<END\n{path}\nEND", "see \"${X:-{path}}\"", "see $'{path}'", "see \\{path}",
+        "see \"\\{path}\"", "see # it is {path}", "sh -c 'see {path}'", "bash -e -lc \"see {path}\"", "eval see {path}",
     ],
 )  # fmt: skip
 def test_where_no_quoting_is_certain_a_hostile_name_is_refused(command: str) -> None:
@@ -133,11 +135,11 @@ def test_nothing_is_substituted_twice_and_other_braces_are_left_alone(name: str)
 def test_every_kind_of_check_is_substituted() -> None:
     values = value("a*b", "3-4")
     assert in_check(Run(run="see {path}"), values).run == "see 'a*b'"
-    assert in_check(Present(**{"present": "/{path}/", "in": ("{path}",)}), values).present == "/a\\*b/"
-    assert in_check(Present(**{"present": "{path}", "in": ("{path}",)}), values).in_ == ("a[*]b",)
-    assert in_check(Absent(**{"absent": "{path}", "in": ("{path}",)}), values).absent == "a*b"
+    assert in_check(Present.model_validate({"present": "/{path}/", "in": ("{path}",)}), values).present == "/a\\*b/"
+    assert in_check(Present.model_validate({"present": "{path}", "in": ("{path}",)}), values).in_ == ("a[*]b",)
+    assert in_check(Absent.model_validate({"absent": "{path}", "in": ("{path}",)}), values).absent == "a*b"
     assert in_check(Exists(exists=("{path}.bak",)), values).exists == ("a[*]b.bak",)
-    assert in_check(GapClosed(**{"gap": "todo", "in": ("{path}",)}), values).in_ == ("a[*]b",)
+    assert in_check(GapClosed.model_validate({"gap": "todo", "in": ("{path}",)}), values).in_ == ("a[*]b",)
     assert in_check(GapClosed(gap="todo"), values).in_ is None
     assert in_check(Judge(judge="is {path} good?"), values).judge == "is a*b good?"
     metric = MetricHolds(metric="memory_usage", below=1)
@@ -148,9 +150,11 @@ def test_every_kind_of_procedure_is_substituted_but_not_the_files_it_names() -> 
     values = value("a b", "3")
     assert in_procedure(Command(command="see {path}"), values).command == "see 'a b'"
     assert in_procedure(Command(command=["see", "{path}", "-{lines}"]), values).command == ["see", "a b", "-3"]
-    template = in_procedure(Template(**{"template": "{path}.j2", "to": "{path}", "with": {"deep": [{"x": "{lines}"}, 1]}}), values)
+    template = in_procedure(
+        Template.model_validate({"template": "{path}.j2", "to": "{path}", "with": {"deep": [{"x": "{lines}"}, 1]}}), values
+    )
     assert (template.template, template.to, template.with_) == ("{path}.j2", "a b", {"deep": [{"x": "3"}, 1]})
-    codemod = in_procedure(Codemod(**{"codemod": "{path}.yml", "with": {"p": "{path}"}}), values)
+    codemod = in_procedure(Codemod.model_validate({"codemod": "{path}.yml", "with": {"p": "{path}"}}), values)
     assert (codemod.codemod, codemod.with_) == ("{path}.yml", {"p": "a b"})
 
 

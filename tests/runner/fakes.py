@@ -96,6 +96,8 @@ class Life:
     dies_at: int | None = None
     points: list[str] = field(default_factory=list)
     dead: bool = False
+    slow: int = 1
+    """How often others may run while something becomes durable."""
     passing: Callable[[str], None] = lambda point: None
 
     def at(self, point: str) -> None:
@@ -105,6 +107,10 @@ class Life:
             self.dead = len(self.points) == self.dies_at
         if self.dead:
             raise Crash(point)
+
+    async def writes(self) -> None:
+        for _ in range(self.slow):
+            await asyncio.sleep(0)
 
 
 @dataclass
@@ -117,6 +123,7 @@ class FakeJournal:
     async def append(self, *events: Event, texts: Mapping[str, bytes] | None = None) -> tuple[Entry, ...]:
         self.life.at(f"before append {events[0].kind}")
         entries = await self.inner.append(*events, texts=texts)
+        await self.life.writes()
         self.life.at(f"after append {events[0].kind}")
         return entries
 
@@ -157,7 +164,7 @@ class FakeLine:
         assert self.advancing == 0, "two landings at a time"
         self.advancing += 1
         try:
-            await asyncio.sleep(0)
+            await self.life.writes()
             if self.code.head not in (old, new):
                 raise HeadMoved(f"the head is at {self.code.head}")
             self.code.head = new
@@ -227,7 +234,10 @@ class FakeJudge:
         if command in self.missing:
             raise EnvironmentFault(f"`{command}` cannot be run")
         if command in self.held:
-            await self.held[command].wait()
+            try:
+                await self.held[command].wait()
+            finally:
+                await self.life.writes()  # a worktree is given back
         await asyncio.sleep(0)
         if self.life.dead:
             raise Crash("judging")

@@ -105,6 +105,13 @@ def test_every_refusal_is_recorded_by_its_kind_and_told_to_the_next_attempt(refu
     assert told.text == str(refusal)
 
 
+def test_an_attempt_is_told_of_the_last_refusal_and_not_of_the_first() -> None:
+    world = World(plan_of("{a: }"))
+    world.performer.scripts["c.a"] = world.performer.attempts(Act(fails=ProcedureFailed("1")), Act(fails=ProcedureFailed("2")), Act())
+    assert ended(world) == "complete"
+    assert [one.brief.refused.text if one.brief.refused else None for one in world.performer.of("c.a")] == [None, "1", "2"]
+
+
 @pytest.mark.parametrize("payload", [{}, {"n": 0}, {"n": "1"}, {"n": 1, "more": 2}, [1], None, {"n": float("nan")}])
 def test_a_payload_that_does_not_fit_its_contract_is_refused_and_nothing_lands(payload: object) -> None:
     world = World(plan_of("{a: {hands: Count}}", **CONTRACT), attempts=2)

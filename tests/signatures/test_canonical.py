@@ -41,7 +41,8 @@ HANDOFF = Handoff(
 @pytest.mark.parametrize(
     "change",
     [
-        {"task": "c.b"}, {"contract": None}, {"payload": {"x": 2}}, {"base_tree": "x"}, {"result_tree": "x"}, {"inputs": ()}, {"evidence": ()},
+        {"task": "c.b"}, {"contract": None}, {"payload": {"x": 2}}, {"base_tree": "x"}, {"result_tree": "x"}, {"inputs": ()},
+        {"evidence": ()},
         {"evidence": (replace(EVIDENCE, before=True),)}, {"evidence": (replace(EVIDENCE, after=False),)},
     ],
     ids=lambda change: next(iter(change)),

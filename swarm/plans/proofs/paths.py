@@ -17,7 +17,7 @@ _PRIVATE: Final = frozenset({".git", ".swarm"})
 
 
 def unsafe_paths(graph: Graph, links: Mapping[str, str]) -> Iterator[Problem]:
-    """Patterns that are malformed, absolute, contain `..`, lie inside `.git` or `.swarm`, or pass through a link that leaves the workspace."""
+    """Patterns that are malformed, absolute, contain `..`, lie inside `.git` or `.swarm`, or pass through a link that leaves."""
     leaving = {path for path, target in links.items() if _leaves(path, target)}
     for at, text in _patterns(graph):
         trouble = _trouble(text, leaving)
