@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any, Final
 
 from swarm.errors import PlanRefused
@@ -124,6 +125,15 @@ class Graph:
         for task in self.tasks.values():
             found.setdefault(task.phase, []).append(task.name)
         return {phase: tuple(names) for phase, names in found.items()}
+
+    @cached_property
+    def needs_first(self) -> tuple[str, ...]:
+        """The tasks, each behind those that it needs.
+
+        Raises:
+            CycleError: some need each other.
+        """
+        return tuple(TopologicalSorter({name: task.needs for name, task in self.tasks.items()}).static_order())
 
     def dependents(self, names: Iterable[str]) -> set[str]:
         """The tasks themselves and all that need them, directly or through others."""
@@ -287,7 +297,7 @@ class _Draft:
             do=do,
             program=entry.program,
             member=self.gap.path if self.gap else None,
-            definition=digest(described.declaration(self) | parts.described(self.name)),
+            definition=digest(described.declaration(self) | (parts.described() if values else {}) | {"task": self.name}),
         )
 
     def _closes(self, values: Values) -> tuple[Closing, ...]:
@@ -307,9 +317,9 @@ class _Parts:
     keep: tuple[Check, ...]
     do: tuple[Procedure, ...]
 
-    def described(self, name: str) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """The part of a task's definition that differs between the members of a fan-out."""
-        content: dict[str, Any] = {"task": name, "goal": self.goal, "reads": self.reads, "writes": self.writes}
+        content: dict[str, Any] = {"goal": self.goal, "reads": self.reads, "writes": self.writes}
         content["closes"] = [[closing.gap, closing.paths] for closing in self.closes]
         for key, values in (("done_when", self.done_when), ("keep", self.keep), ("do", self.do)):
             content[key] = [value.model_dump(mode="json", exclude_unset=True, by_alias=True) for value in values]

@@ -39,7 +39,7 @@ class Order:
 def find_cycle(graph: Graph) -> list[str]:
     """Tasks that need each other in a ring, the first repeated at the end; empty when there are none."""
     try:
-        _sorted(graph)
+        _ = graph.needs_first
     except CycleError:
         return _ring(graph)
     return []
@@ -115,7 +115,7 @@ def remaining_seconds(graph: Graph, expected: Mapping[str, float]) -> dict[str, 
     """
     usual = sum(expected.values()) / len(expected) if expected else 1.0
     remaining: dict[str, float] = {}
-    for name in reversed(_sorted(graph)):
+    for name in reversed(graph.needs_first):
         beyond = max((remaining[other] for other in graph.needed_by[name]), default=0.0)
         remaining[name] = beyond + expected.get(name, usual)
     return remaining
@@ -133,7 +133,3 @@ def critical_path(graph: Graph, expected: Mapping[str, float] | None = None) -> 
         path.append(max(heads, key=lambda name: (remaining[name], -graph.tasks[name].index)))
         heads = graph.needed_by[path[-1]]
     return tuple(path)
-
-
-def _sorted(graph: Graph) -> list[str]:
-    return list(TopologicalSorter({name: task.needs for name, task in graph.tasks.items()}).static_order())

@@ -94,7 +94,7 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     site.home.create()
     folder = site.home.run(run)
     folder.create()
-    with lock.own(folder), _unless_begun(folder):
+    with lock.own(folder), _unless_begun(folder), _cancelled_by_signals():
         if sandbox.warning:
             watch.say(sandbox.warning)
         started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
@@ -187,7 +187,7 @@ async def resume(site: Site, run: str, watch: Watch) -> Outcome:
         RunOwned: another scheduler has it.
     """
     folder = read_run(site, run).folder
-    with lock.own(folder):
+    with lock.own(folder), _cancelled_by_signals():
         stored = read_run(site, run)
         state = stored.state
         if state.ended is not None and state.ended.state == "cancelled":
@@ -335,7 +335,7 @@ class FolderMailbox:
 @contextmanager
 def _signals(runner: Runner) -> Iterator[None]:
     """The first interrupt lets landings finish; the second ends everything at once."""
-    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    main = asyncio.current_task()
     assert main is not None
     asked = 0
 
@@ -347,13 +347,29 @@ def _signals(runner: Runner) -> Iterator[None]:
         else:
             main.cancel()
 
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    with _handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """Before there is a run to interrupt: cancelling ends the commands of detectors and setup, too. SIGINT does so by itself."""
+    main = asyncio.current_task()
+    assert main is not None
+    with _handled(main.cancel, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled(stop: Callable[[], object], *signals: signal.Signals) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for one in signals:
         with suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: an embedding program handles its own
             loop.add_signal_handler(one, stop)
     try:
         yield
     finally:
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for one in signals:
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.remove_signal_handler(one)
 

@@ -62,14 +62,18 @@ class Typed:
         return int(line)
 
     def communicate(self, timeout: float = _PATIENCE_S) -> tuple[str, str]:
-        """What is left on both streams, once the command has ended."""
+        """What is left on both streams, once the command has ended. It is killed when it takes too long."""
         errors: list[str] = []
         reading = threading.Thread(target=lambda: errors.append(self.stderr.read()))
+        patience = threading.Timer(timeout, self.kill)
+        patience.daemon = True
+        patience.start()
         with self.stdout, self.stderr, self._client:
             reading.start()
             output = self.stdout.read()
             reading.join()
             self.wait(timeout)
+        patience.cancel()
         return output, errors[0]
 
     def send_signal(self, number: int) -> None:

