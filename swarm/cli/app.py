@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
@@ -145,12 +146,14 @@ def _followed(site: "Site", start: Any) -> None:
 
     def announce(run: str) -> None:
         begun.append(run)
-        print(run, flush=True)
+        with suppress(OSError):  # nobody reads: that is no reason to end a run
+            print(run, flush=True)
 
     with progress_for(sys.stderr, site.clock) as progress:
         watch: Watch = Watch(announce, progress.following, progress.say)
         outcome = _call(start(watch))
-    _lines(_afterwards(site, begun), sys.stderr)
+    with suppress(OSError):
+        _lines(_afterwards(site, begun), sys.stderr)
     raise typer.Exit(exit_status(outcome))
 
 

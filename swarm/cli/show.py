@@ -14,6 +14,7 @@ from typing import Any, Final
 from swarm.cli.progress import duration, first_line, sentence
 from swarm.cli.terminal import COLUMNS, block, cell, clip, in_ascii, plain, shorten, width
 from swarm.engine.events import Entry
+from swarm.plans.fields import percent
 
 __all__ = [
     "Document",
@@ -56,11 +57,6 @@ _TELLING: Final = ("failed", "running", "blocked", "ready", "cancelled", "waitin
 
 
 # Phases
-
-
-def percent(share: float) -> str:
-    """A share from 0 to 1 as a percentage, rounded down."""
-    return f"{int(share * 100 + _EPSILON)}%"
 
 
 def bar(share: float, marks: Iterable[float] = (), columns: int = _BAR) -> str:

@@ -10,6 +10,7 @@ from swarm.engine.gates import enough, read_gate, share_reachable, unverified
 from swarm.engine.schedule import blocked, describe
 from swarm.engine.state import Stage, State
 from swarm.plans.checks import Approval, PhaseDone
+from swarm.plans.fields import percent
 from swarm.plans.found import Found
 from swarm.plans.graph import PhaseNode
 from swarm.signatures.evidence import Verdict
@@ -86,7 +87,7 @@ def _shut_by(state: State, phase: PhaseNode, position: int, text: str) -> str:
     reachable = share_reachable(state, condition.phase, dead)
     keepers = _keepers(state, condition, phase.must[position])
     by = f"; {_some(keepers)} keep{'s' if len(keepers) == 1 else ''} it shut" if keepers else ""
-    return f"{text}; {reachable:.0%} can still be reached{by}"
+    return f"{text}; {percent(reachable)} can still be reached{by}"
 
 
 def _keepers(state: State, condition: PhaseDone, must: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from swarm.engine.events import Measured
 from swarm.engine.gates import GateReading, read_gate, unverified
 from swarm.engine.state import FINISHED, Stage, State
 from swarm.plans.checks import PhaseDone
+from swarm.plans.fields import percent
 from swarm.plans.graph import PhaseNode
 
 __all__ = [
@@ -197,7 +198,7 @@ def describe(state: State, phase: PhaseNode, position: int, measured: Measured) 
 
 
 def _describe_share(state: State, condition: PhaseDone, must: tuple[str, ...], measured: Measured) -> str:
-    parts = [f'phase "{condition.phase}" is {measured.value or 0:.0%} done of {condition.threshold:.0%}']
+    parts = [f'phase "{condition.phase}" is {percent(measured.value or 0)} done of {condition.threshold * 100:g}%']
     if condition.phase not in state.opened:
         parts.append("and not open itself")
     missing = [name for name in must if not state.finished(name)]

@@ -12,7 +12,18 @@ from swarm.plans.found import Found
 from swarm.plans.graph import PhaseNode
 from swarm.plans.proofs.coverage import owners
 
-__all__ = ["explain_view", "gaps_view", "handoff_views", "iso", "open_gaps", "phase_views", "run_state", "run_view", "status_view"]
+__all__ = [
+    "explain_view",
+    "gaps_view",
+    "handoff_views",
+    "iso",
+    "open_gaps",
+    "phase_views",
+    "run_state",
+    "run_view",
+    "status_view",
+    "unclosed_gaps",
+]
 
 
 def iso(at: datetime | None) -> str | None:
@@ -126,6 +137,11 @@ def open_gaps(state: State) -> tuple[Found, ...]:
     """The gaps that are left, as measured at the end, or as the finished tasks leave them."""
     if state.ended is not None and state.ended.state != "cancelled":
         return state.ended.gaps
+    return unclosed_gaps(state)
+
+
+def unclosed_gaps(state: State) -> tuple[Found, ...]:
+    """The found gaps whose tasks are not finished."""
     return tuple(gap for gap, tasks in owners(state.graph).items() if not any(state.finished(task.name) for task in tasks))
 
 

@@ -4,13 +4,15 @@ A file appears whole or not at all (written beside, synced, renamed). Names begi
 order is the order of asking. Anything else that turns up in the folder is moved aside, never obeyed and never in the way.
 """
 
+import asyncio
 import json
 import os
 import secrets
 import stat
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +20,11 @@ from swarm.errors import RecordFault
 from swarm.journal.durable import sync_folder
 from swarm.signatures.canonical import canonical
 
-__all__ = ["Approve", "Cancel", "Request", "Retry", "leave", "pending", "take"]
+__all__ = ["Approve", "Cancel", "Letterbox", "Request", "Retry", "leave", "pending"]
 
 _MAX_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".json"
+_POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +79,54 @@ def pending(folder: Path) -> list[tuple[Path, Request]]:
     return [(file, request) for file, request in read if request is not None]
 
 
-def take(folder: Path) -> list[Request]:
-    """The requests that are waiting, oldest first, removed from the folder. What is no request is renamed to `*.refused`.
+@dataclass(slots=True)
+class Letterbox:
+    """A run's requests, for its scheduler. A request stays in the folder until it is settled, so that a crash loses none."""
 
-    Raises:
-        RecordFault: the folder cannot be read or written.
-    """
+    folder: Path
+    _taken: list[Path] = field(default_factory=list)
+
+    def take(self) -> Sequence[Request]:
+        """The requests since the last call, oldest first. What is no request is renamed to `*.refused`.
+
+        Raises:
+            RecordFault: the folder cannot be read or written.
+        """
+        new = [file for file in _files(self.folder) if file not in self._taken]
+        with _mapped(self.folder):
+            read = [(file, request) for file in new if (request := _read_or_refuse(file)) is not None]
+        self._taken += [file for file, _ in read]
+        return [request for _, request in read]
+
+    def settle(self) -> None:
+        """What was taken is on disk elsewhere or of no use any more: it is removed.
+
+        Raises:
+            RecordFault: the folder cannot be written.
+        """
+        with _mapped(self.folder):
+            for file in self._taken:
+                file.unlink(missing_ok=True)
+        self._taken.clear()
+
+    async def wait(self) -> None:
+        """Returns when there may be a new request. Other processes leave files, not events: we look again and again."""
+        while not any(file not in self._taken for file in _files(self.folder)):
+            await asyncio.sleep(_POLL_S)
+
+
+@contextmanager
+def _mapped(folder: Path) -> Iterator[None]:
     try:
-        return [request for file in _files(folder) if (request := _taken(file)) is not None]
+        yield
     except OSError as error:
         raise RecordFault(f"cannot take a request from {folder}: {error.strerror}") from error
 
 
-def _taken(file: Path) -> Request | None:
+def _read_or_refuse(file: Path) -> Request | None:
     request = _read(file)
     if request is None:
         file.rename(file.with_suffix(".refused"))
-    else:
-        file.unlink()
     return request
 
 

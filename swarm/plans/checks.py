@@ -160,7 +160,7 @@ class PhaseDone(Mapping):
         return self.done or 0.0
 
     def __str__(self) -> str:
-        share = f"phase: {self.phase} done {self.threshold:.0%}"
+        share = f"phase: {self.phase} done {self.threshold * 100:g}%"
         return share + (f" and {', '.join(self.must)}" if self.must else "")
 
 

@@ -1,5 +1,6 @@
 """The kinds of value that the plan language knows, with the texts that a wrong one gets."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
@@ -11,7 +12,23 @@ from swarm.home import ID_PATTERN
 from swarm.plans.problems import Problem, did_you_mean
 from swarm.plans.yaml_text import Table
 
-__all__ = ["Amount", "Days", "Duration", "Id", "Identifier", "Mapping", "Names", "Pattern", "Share", "Texts", "Word", "is_regex", "wrong"]
+__all__ = [
+    "Amount",
+    "Days",
+    "Duration",
+    "Id",
+    "Identifier",
+    "Mapping",
+    "Names",
+    "Pattern",
+    "Share",
+    "Texts",
+    "Word",
+    "is_regex",
+    "one_kind",
+    "percent",
+    "wrong",
+]
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -124,6 +141,11 @@ Amount = Annotated[float, BeforeValidator(_amount), WithJsonSchema({"anyOf": [{"
 """A number or a percentage."""
 Days = Annotated[str, BeforeValidator(_days), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
 Pattern = Annotated[str, BeforeValidator(_pattern), Field(description="text, or /a regular expression/")]
+
+
+def percent(share: float) -> str:
+    """A share as a person reads it, rounded down: what is not whole must not read 100%."""
+    return f"{math.floor(share * 100 + 1e-9)}%"
 
 
 def one_kind(value: object, kinds: Sequence[str]) -> str | None:

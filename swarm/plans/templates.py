@@ -1,6 +1,5 @@
 """Jinja2 templates of a plan, looked at without rendering them."""
 
-
 __all__ = ["referenced_templates", "template_fault"]
 
 
@@ -28,5 +27,3 @@ def referenced_templates(content: bytes) -> set[str]:
     except (TemplateError, UnicodeDecodeError):
         return set()
     return {name for name in meta.find_referenced_templates(parsed) if name is not None}
-
-

@@ -65,7 +65,11 @@ class Mailbox(Protocol):
     """What other commands ask of this run."""
 
     def take(self) -> Sequence[Request]:
-        """The requests since the last call, in order."""
+        """The requests since the last call, in order. They stay where they are until they are settled."""
+        ...
+
+    def settle(self) -> None:
+        """What was taken is carried out, and on disk: it may be forgotten."""
         ...
 
     async def wait(self) -> None:
@@ -171,6 +175,8 @@ class Runner:
                         await self.record(TaskRetried(task=request.task))
                 case _:
                     assert_never(request)
+        if not self._cancelled:
+            self.ports.mailbox.settle()
 
     async def _approve(self, request: Approve) -> None:
         if any(phase.id == request.phase for phase in self.state.graph.phases):
@@ -341,6 +347,7 @@ class Runner:
             return Interrupted()
         ending = RunEnded(state="cancelled", reasons=("cancelled by swarm cancel",))
         await self.record(*events, ending)
+        self.ports.mailbox.settle()
         return ending
 
     async def _stop_all(self) -> None:

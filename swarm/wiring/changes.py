@@ -1,19 +1,21 @@
 """`diff`, `promote`, `rollback`, `gc`: the change itself, and what is left of runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from swarm.engine.events import Promoted, PromotionUndone, RolledBack, RollingBack, RunEnded
-from swarm.engine.views import run_state
+from swarm.engine.state import State
+from swarm.engine.views import run_state, unclosed_gaps
 from swarm.errors import RunOwned, RunRefused, SwarmError, UsageError
 from swarm.journal import lock
 from swarm.journal.runs import runs
 from swarm.wiring.site import Site, StoredRun, read_run
 from swarm.wiring.steering import writing
+from swarm.workspace.branch import to_branch
 from swarm.workspace.landing import Heads, head_ref
 from swarm.workspace.promotion import promote as write_into
-from swarm.workspace.promotion import recover, to_branch, undo
+from swarm.workspace.promotion import recover, undo
 from swarm.workspace.repository import open_repository
 from swarm.workspace.retention import RunAge, compact, removable, remove_run
 from swarm.workspace.rollback import named_tasks, paths_changed, rolled_back, tasks_to_take_back
@@ -96,11 +98,20 @@ async def rollback(site: Site, run: str, what: str) -> tuple[str, ...]:
         if not taken:
             raise RunRefused(f"nothing of {name} is finished in {run}: there is nothing to take back")
         new = await rolled_back(repository, state.head, state.landings, taken, site.clock.now(), run, name)
-        await journal.append(RollingBack(what=name, tasks=taken, old=state.head, new=new))
+        for entry in await journal.append(RollingBack(what=name, tasks=taken, old=state.head, new=new)):
+            state.apply(entry)
         await Heads(repository).advance(head_ref(run), new, state.head)
-        ended = RunEnded(state="incomplete", reasons=(f"rolled back {name}: {len(taken)} tasks wait again; `swarm resume` does them",))
-        await journal.append(RolledBack(what=name, tasks=taken, head=new), ended)
+        for entry in await journal.append(RolledBack(what=name, tasks=taken, head=new)):
+            state.apply(entry)
+        await journal.append(_ending(state, name, taken))
         return taken
+
+
+def _ending(state: State, what: str, taken: Sequence[str]) -> RunEnded:
+    """A run is never complete after a rollback, and a cancelled one stays cancelled."""
+    cancelled = state.ended is not None and state.ended.state == "cancelled"
+    reason = f"rolled back {what}: {len(taken)} task{'' if len(taken) == 1 else 's'} wait again"
+    return RunEnded(state="cancelled" if cancelled else "incomplete", reasons=(reason,), gaps=unclosed_gaps(state))
 
 
 async def gc(site: Site, keep_days: float) -> tuple[list[str], int]:

@@ -47,8 +47,6 @@ from swarm.workspace.sandbox import choose
 
 __all__ = ["Options", "Watch", "execute", "exit_status", "resume"]
 
-_POLL_S = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -302,7 +300,7 @@ async def _run(site: Site, folder: RunFolder, plan: Plan, ground: Ground, state:
         judge=ground.judge,
         line=RunLine(Heads(ground.repository), folder.run, site.clock.now),
         history=history,
-        mailbox=FolderMailbox(folder.requests),
+        mailbox=requests.Letterbox(folder.requests),
         clock=site.clock,
     )
     observers = (watch.following(state),)
@@ -316,20 +314,6 @@ def _owner_of(graph: Graph) -> Callable[[str], str | None]:
         return next((name for name, task in graph.tasks.items() if any(glob.matches(path) for glob in task.scope)), None)
 
     return owner
-
-
-@dataclass(frozen=True, slots=True)
-class FolderMailbox:
-    """Requests that other commands leave as files."""
-
-    folder: Path
-
-    def take(self) -> Sequence[requests.Request]:
-        return requests.take(self.folder)
-
-    async def wait(self) -> None:
-        while not requests.pending(self.folder):
-            await asyncio.sleep(_POLL_S)
 
 
 @contextmanager

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from swarm.errors import ScopeBreach
+from swarm.workspace.no_links import FOLDER, MAKE, READ, entered
 
 __all__ = ["MAX_FILE_BYTES", "read_beneath", "write_beneath"]
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read_beneath(root: Path, path: str) -> bytes:
@@ -32,7 +30,7 @@ def read_beneath(root: Path, path: str) -> bytes:
     """
     with _folder(root, path, make=False) as (folder, name):
         try:
-            descriptor = os.open(name, _READ, dir_fd=folder)
+            descriptor = os.open(name, READ, dir_fd=folder)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -57,7 +55,7 @@ def write_beneath(root: Path, path: str, content: bytes) -> bool:
             return False
         draft = f".{secrets.token_hex(8)}.swarm"
         try:
-            with os.fdopen(os.open(draft, _WRITE, mode or 0o644, dir_fd=folder), "wb") as file:
+            with os.fdopen(os.open(draft, MAKE, mode or 0o644, dir_fd=folder), "wb") as file:
                 file.write(content)
                 os.fchmod(file.fileno(), mode or 0o644)
             os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -92,7 +90,7 @@ def _require_plain(found: os.stat_result, path: str) -> None:
 def _folder(root: Path, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
     """The opened folder of a path and the path's last name."""
     *folders, name = _parts(path)
-    here = os.open(root, _DIRECTORY)
+    here = os.open(root, FOLDER)
     try:
         for part in folders:
             here = _enter(here, part, path, make)
@@ -113,7 +111,7 @@ def _enter(here: int, part: str, path: str, make: bool) -> int:
         with suppress(FileExistsError):
             os.mkdir(part, 0o755, dir_fd=here)
     try:
-        inside = os.open(part, _DIRECTORY, dir_fd=here)
+        inside = entered(here, part)
     except FileNotFoundError:
         raise
     except OSError as error:

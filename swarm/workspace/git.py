@@ -20,7 +20,7 @@ from typing import Final
 
 from swarm.errors import EnvironmentFault
 
-__all__ = ["ENCODING", "IDENTITY", "OLDEST", "Git", "GitFailed", "decode", "encode", "paths_in"]
+__all__ = ["ENCODING", "IDENTITY", "OLDEST", "Git", "GitFailed", "decode", "encode", "git_dir_of", "paths_in"]
 
 OLDEST: Final = (2, 38)
 """`merge-tree --write-tree` came with this version."""
@@ -187,6 +187,12 @@ def encode(text: str) -> bytes:
 def paths_in(output: bytes) -> list[str]:
     """The fields of a `-z` output."""
     return [decode(field) for field in output.split(b"\0") if field]
+
+
+def git_dir_of(top: Path) -> Path:
+    """Where the git directory of a folder would be: its `.git`, or what that file points to. Whether one is there, its `HEAD` tells."""
+    entry = top / ".git"
+    return (top / decode(entry.read_bytes()).removeprefix("gitdir:").strip()).resolve() if entry.is_file() else entry
 
 
 async def _end(process: Process) -> None:

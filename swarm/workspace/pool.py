@@ -11,7 +11,6 @@ slot right (a damaged index, a lock left by a crash, folders that may not be ent
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from swarm.errors import Bug, EnvironmentFault
 from swarm.home import make_private
 from swarm.workspace.git import Git, paths_in
 from swarm.workspace.processes import Outcome
+from swarm.workspace.removal import remove
 from swarm.workspace.repository import GITLINK, tree_of
 
 __all__ = ["Pool", "Setup", "Worktree", "entries", "is_special", "submodules"]
@@ -92,8 +92,8 @@ class Worktree:
         self._slot.require_folder()
         kept = {os.fspath(found) for pattern in self._keep for found in self.path.glob(pattern)}
         # What git does not see it would not clean: repositories and special files, and what lies in submodules.
-        _remove_all([Path(entry) for entry in entries(self.path, kept) if _is_git(entry) or is_special(entry)])
-        _remove_all([self.path / path for path in await submodules(self.git)])
+        remove(*(Path(entry) for entry in entries(self.path, kept) if _is_git(entry) or is_special(entry)))
+        remove(*[self.path / path for path in await submodules(self.git)])
         await self.git.run("clean", "-ffdxq", *(word for pattern in self._keep for word in ("-e", f"/{pattern}")))
         await self.git.run("read-tree", "--reset", "-u", commitish)
 
@@ -215,7 +215,7 @@ class _Slot:
 
     def make_anew(self) -> None:
         """Throws everything but the lock away."""
-        _remove_all([entry for entry in self._folder.iterdir() if entry.name != "lock"])
+        remove(*(entry for entry in self._folder.iterdir() if entry.name != "lock"))
 
     def release(self) -> None:
         os.close(self._lock)
@@ -289,23 +289,3 @@ def _stamp(path: Path) -> _Stamp:
         seen = path.lstat()
         return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
     return None
-
-
-def _remove_all(paths: list[Path]) -> None:
-    for path in paths:
-        try:
-            _remove(path)
-        except OSError as error:
-            raise EnvironmentFault(f"cannot remove {error.filename or path}: {error.strerror}; remove it by hand") from error
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    path.chmod(_PRIVATE)
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            if not os.path.islink(os.path.join(folder, name)):
-                os.chmod(os.path.join(folder, name), _PRIVATE)
-    shutil.rmtree(path)

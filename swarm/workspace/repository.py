@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import stat
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +20,17 @@ from swarm.home import Home, make_private
 from swarm.workspace.git import IDENTITY, Git, decode, encode
 
 __all__ = [
+    "ABSENT",
+    "EXECUTABLE",
     "GITLINK",
     "SYMLINK",
     "Change",
+    "Entry",
     "Status",
     "Unrecordable",
     "changes_between",
+    "contents",
+    "differences",
     "is_there",
     "open_repository",
     "stage",
@@ -33,6 +38,7 @@ __all__ = [
     "write_commit",
 ]
 
+EXECUTABLE: Final = "100755"
 SYMLINK: Final = "120000"
 GITLINK: Final = "160000"
 
@@ -57,6 +63,22 @@ class Change:
     old_mode: str
     new_mode: str
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands at a path: git's mode, and the id of the content."""
+
+    mode: str
+    id: str
+
+    @property
+    def is_there(self) -> bool:
+        """False where the path is absent."""
+        return self.mode != "000000"
+
+
+ABSENT: Final = Entry("000000", "0" * 40)
 
 
 async def open_repository(home: Home) -> Git:
@@ -127,14 +149,44 @@ async def tree_of(git: Git, commitish: str) -> str:
 
 async def changes_between(git: Git, old: str, new: str) -> tuple[Change, ...]:
     """The paths that differ between two commits or trees, sorted. A rename is a deletion and an addition."""
+    return tuple(_change(path, meta) for path, meta in await _differing(git, old, new))
+
+
+async def differences(git: Git, old: str, new: str) -> dict[str, tuple[Entry, Entry]]:
+    """What stands at each path that differs between two commits or trees, in the one and the other; by path, sorted."""
+    return {path: _pair(meta) for path, meta in await _differing(git, old, new)}
+
+
+async def contents(git: Git, ids: Collection[str]) -> dict[str, bytes]:
+    """The content of files and links (of these, the target), by id."""
+    batch = await git.run("cat-file", "--batch", stdin=encode("".join(f"{id_}\n" for id_ in sorted(ids))))
+    return dict(_blobs(batch))
+
+
+async def _differing(git: Git, old: str, new: str) -> list[tuple[str, list[str]]]:
+    """Each path that differs, with both modes, both ids and the status."""
     output = await git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--ignore-submodules=none", old, new, "--")
     fields = output.split(b"\0")[:-1]
-    return tuple(_change(meta, path) for meta, path in zip(fields[::2], fields[1::2], strict=True))
+    return [(decode(path), meta.decode("ascii").removeprefix(":").split(" ")) for meta, path in zip(fields[::2], fields[1::2], strict=True)]
 
 
-def _change(meta: bytes, path: bytes) -> Change:
-    old_mode, new_mode, _, _, status = meta.decode("ascii").removeprefix(":").split(" ")
-    return Change(decode(path), old_mode, new_mode, cast("Status", status))
+def _change(path: str, meta: Sequence[str]) -> Change:
+    old_mode, new_mode, _, _, status = meta
+    return Change(path, old_mode, new_mode, cast("Status", status))
+
+
+def _pair(meta: Sequence[str]) -> tuple[Entry, Entry]:
+    old_mode, new_mode, old_id, new_id, _ = meta
+    return Entry(old_mode, old_id), Entry(new_mode, new_id)
+
+
+def _blobs(batch: bytes) -> Iterator[tuple[str, bytes]]:
+    at = 0
+    while at < len(batch):
+        line = batch.index(b"\n", at)
+        id_, _, size = batch[at:line].decode("ascii").split(" ")
+        at = line + 1 + int(size) + 1
+        yield id_, batch[line + 1 : at - 1]
 
 
 def _require_all(remarks: str) -> None:

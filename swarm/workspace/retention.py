@@ -6,8 +6,6 @@ it leaves is finished here the next time. Only what is certainly unused goes: th
 
 import fcntl
 import os
-import shutil
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,16 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from swarm.errors import EnvironmentFault
 from swarm.home import Home
 from swarm.workspace.git import Git, decode, encode
+from swarm.workspace.removal import remove, removing
 
 __all__ = ["RunAge", "compact", "removable", "remove_run"]
 
 _ENDED: Final = frozenset({"complete", "incomplete", "stalled", "cancelled"})
 _REMOVED: Final = ".removed-"
 _NEEDED: Final = "refs/swarm-needed"
-_PRIVATE: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,11 @@ async def remove_run(home: Home, run: str, repository: Git) -> None:
         EnvironmentFault: the disk refuses; `compact` finishes what was begun.
     """
     folder = home.run(run).path
-    with _about(folder):
+    with removing(folder):
         hidden = _hide(folder)
     await _remove_refs(repository, f"refs/swarm/{run}/")
     if hidden is not None:
-        _remove(hidden)
+        remove(hidden)
 
 
 async def compact(home: Home, repository: Git, needed: Collection[str] = ()) -> int:
@@ -102,7 +99,7 @@ async def _remove_leftover_runs(home: Home, repository: Git) -> int:
         if not (home.runs / run).exists():  # else the id was taken again, and the refs are the new run's
             await _remove_refs(repository, f"refs/swarm/{run}/")
         freed += _size(folder)
-        _remove(folder)
+        remove(folder)
     return freed
 
 
@@ -113,7 +110,7 @@ def _remove_leftover_worktrees(home: Home) -> int:
             # The lock file stays: somebody may have opened it already and hold it next.
             for entry in [entry for entry in slot.iterdir() if entry.name != "lock"] if ours else []:
                 freed += _size(entry)
-                _remove(entry)
+                remove(entry)
     return freed
 
 
@@ -145,7 +142,7 @@ def _is_free(lock: Path) -> bool:
 @contextmanager
 def _held(lock: Path) -> Iterator[bool]:
     """Holds a lock if nobody else does; says whether."""
-    with _about(lock):
+    with removing(lock):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield _take(descriptor)
@@ -173,25 +170,3 @@ def _file_size(path: Path) -> int:
         return path.lstat().st_size
     except FileNotFoundError:  # a living run's draft
         return 0
-
-
-def _remove(path: Path) -> None:
-    """Removes a file or folder; what an agent has closed is opened first, and no link is followed."""
-    with _about(path):
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-            return
-        path.chmod(_PRIVATE)
-        for top, names, _ in os.walk(path):
-            for name in names:
-                if stat.S_ISDIR(os.lstat(os.path.join(top, name)).st_mode):
-                    os.chmod(os.path.join(top, name), _PRIVATE)
-        shutil.rmtree(path)
-
-
-@contextmanager
-def _about(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EnvironmentFault(f"cannot remove {error.filename or path}: {error.strerror}; remove it by hand") from error

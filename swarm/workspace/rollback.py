@@ -6,7 +6,7 @@ that, and so nothing is ever merged and no rollback can conflict.
 """
 
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,8 @@ from swarm.plans.graph import Graph
 from swarm.plans.problems import did_you_mean, one_of
 from swarm.workspace.git import Git, encode
 from swarm.workspace.landing import Heads
-from swarm.workspace.promotion import Entry, differences
-from swarm.workspace.repository import changes_between
+from swarm.workspace.placing import folders
+from swarm.workspace.repository import Entry, changes_between, differences
 
 __all__ = ["named_tasks", "paths_changed", "rolled_back", "tasks_to_take_back"]
 
@@ -119,16 +119,11 @@ class _Paths:
     def add(self, paths: Iterable[str]) -> None:
         for path in paths:
             self._files.add(path)
-            self._folders.update(_folders(path))
+            self._folders.update(folders(path))
 
     def meet(self, paths: Iterable[str]) -> bool:
         """Whether one of the paths is among these, or is a file where these have a folder, or the other way round."""
-        return any(path in self._files or path in self._folders or not self._files.isdisjoint(_folders(path)) for path in paths)
-
-
-def _folders(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
+        return any(path in self._files or path in self._folders or not self._files.isdisjoint(folders(path)) for path in paths)
 
 
 async def _before(repository: Git, landings: Sequence[Landing]) -> dict[str, Entry]:

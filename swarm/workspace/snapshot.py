@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from swarm.errors import EnvironmentFault, UsageError
-from swarm.workspace.git import Git, GitFailed, decode, encode, paths_in
+from swarm.workspace.git import Git, GitFailed, encode, git_dir_of, paths_in
 from swarm.workspace.ignores import CACHES, anchored, ignored, outside_rules, parent_rules, restated
 from swarm.workspace.repository import GITLINK, Unrecordable, stage, write_commit
 
@@ -144,17 +144,12 @@ def _path_of(home: Path | None, top: Path) -> str | None:
 
 
 def _git_dir(top: Path) -> Path | None:
-    entry = top / ".git"
+    entry, found = top / ".git", git_dir_of(top)
+    if (found / "HEAD").exists():
+        return found
     if entry.is_file():
-        return _linked(entry)
-    return entry if (entry / "HEAD").exists() else None
-
-
-def _linked(entry: Path) -> Path:
-    target = (entry.parent / decode(entry.read_bytes()).removeprefix("gitdir:").strip()).resolve()
-    if not (target / "HEAD").exists():
-        raise UsageError(f"{entry} points to {target}, which is no git directory: mend it with `git worktree repair`, or remove the file")
-    return target
+        raise UsageError(f"{entry} points to {found}, which is no git directory: mend it with `git worktree repair`, or remove the file")
+    return None
 
 
 def _shared(git_dir: Path | None) -> Path | None:

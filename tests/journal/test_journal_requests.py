@@ -7,9 +7,27 @@ from typing import get_args
 import pytest
 
 from swarm.errors import RecordFault
-from swarm.journal.requests import Approve, Cancel, Request, Retry, leave, pending, take
+from swarm.journal.requests import Approve, Cancel, Letterbox, Request, Retry, leave, pending
 
 ALL: tuple[Request, ...] = (Cancel(), Approve(phase="integration", who="ada\udc80"), Retry(task="analytics.core[a/b.py]"))
+
+
+def take(folder: Path) -> list[Request]:
+    """Takes what is there and settles it."""
+    box = Letterbox(folder)
+    taken = list(box.take())
+    box.settle()
+    return taken
+
+
+def test_a_request_that_is_not_settled_is_there_for_the_next_scheduler(tmp_path: Path) -> None:
+    leave(tmp_path, Cancel())
+    box = Letterbox(tmp_path)
+    assert box.take() == [Cancel()]
+    assert box.take() == [], "taken once"
+    assert Letterbox(tmp_path).take() == [Cancel()], "after a crash"
+    box.settle()
+    assert Letterbox(tmp_path).take() == []
 
 
 def test_every_request_is_taken_as_it_was_left_and_in_order(tmp_path: Path) -> None:

@@ -330,11 +330,13 @@ class FakeMailbox:
     """Requests that a test leaves."""
 
     left: list[Request] = field(default_factory=list)
+    taken: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(self) -> None:
         """For the loop that runs now; an event belongs to the loop that first waited for it."""
         self.arrived = asyncio.Event()
+        self.taken = 0
         if self.left:
             self.arrived.set()
 
@@ -343,9 +345,14 @@ class FakeMailbox:
         self.arrived.set()
 
     def take(self) -> Sequence[Request]:
-        taken, self.left = self.left, []
+        new = self.left[self.taken :]
+        self.taken = len(self.left)
         self.arrived.clear()
-        return taken
+        return new
+
+    def settle(self) -> None:
+        del self.left[: self.taken]
+        self.taken = 0
 
     async def wait(self) -> None:
         await self.arrived.wait()

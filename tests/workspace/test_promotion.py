@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from swarm.errors import EnvironmentFault, RecordFault, RunRefused, UsageError
-from swarm.workspace import promotion
+from swarm.workspace import kept, placing
+from swarm.workspace.branch import to_branch
 from swarm.workspace.git import Git
-from swarm.workspace.promotion import promote, recover, to_branch, undo
+from swarm.workspace.promotion import promote, recover, undo
 from swarm.workspace.repository import tree_of, write_commit
 from swarm.workspace.snapshot import take_snapshot
 
@@ -143,6 +144,12 @@ def full_at(number: int, *, for_good: bool = False) -> Disk:
 
 
 NEVER = killed_at(10**9)
+
+
+def put_in(monkeypatch: pytest.MonkeyPatch, disk: object) -> None:
+    """Makes this the `os` of whatever writes for a promotion."""
+    for module in (kept, placing):
+        monkeypatch.setattr(module, "os", disk)
 
 
 def put_aside(*folders: Path) -> Callable[[], None]:
@@ -370,12 +377,12 @@ async def test_a_promotion_killed_at_any_write_is_wholly_put_back(
     seen = []
     for number in range(1, 1000):
         stage.again()
-        monkeypatch.setattr(promotion, "os", killed_at(number))
+        put_in(monkeypatch, killed_at(number))
         try:
             await stage.promote()
             break
         except Killed:
-            monkeypatch.setattr(promotion, "os", NEVER)
+            put_in(monkeypatch, NEVER)
             seen.append(look(stage.folder) not in (before, after))
             recovered = await recover(stage.folder, stage.keep)
             assert look(stage.folder) == (before if recovered or not (stage.keep / "done").exists() else after)
@@ -399,12 +406,12 @@ async def test_a_recovery_killed_at_any_write_can_be_repeated(stage: Stage, befo
     set_back = put_aside(stage.folder, stage.keep)
     for number in range(1, 1000):
         set_back()
-        monkeypatch.setattr(promotion, "os", killed_at(number))
+        put_in(monkeypatch, killed_at(number))
         try:
             await recover(stage.folder, stage.keep)
             break
         except Killed:
-            monkeypatch.setattr(promotion, "os", NEVER)
+            put_in(monkeypatch, NEVER)
             await recover(stage.folder, stage.keep)
             assert look(stage.folder) == before
     assert number > 20
@@ -422,13 +429,13 @@ async def test_what_somebody_touched_after_a_death_is_left_alone(stage: Stage, b
 async def _die_before(marker: str, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the manifest, all is prepared; before `done`, all is moved."""
 
-    def mark(keep: Path, name: str, value: Any = None, *, real: Callable[..., None] = promotion._mark) -> None:
+    def mark(keep: Path, name: str, value: Any = None, *, real: Callable[..., None] = kept._mark) -> None:
         if name == marker:
             raise Killed
         real(keep, name, value)
 
     with monkeypatch.context() as patch:
-        patch.setattr(promotion, "_mark", mark)
+        patch.setattr(kept, "_mark", mark)
         with pytest.raises(Killed):
             await stage.promote()
 
@@ -448,7 +455,7 @@ async def test_a_disk_that_refuses_any_write_leaves_the_folder_as_it_was(
     for number in range(1, 1000):
         stage.again()
         disk = full_at(number)
-        monkeypatch.setattr(promotion, "os", disk)
+        put_in(monkeypatch, disk)
         said = await fault_of(stage.promote())
         assert (look(stage.folder), "No space left" in said) == ((before, True) if said else (after, False))
         if disk.calls < number:
@@ -462,9 +469,9 @@ async def test_a_disk_that_goes_on_refusing_says_so_and_is_put_right_later(
     half_way = 0
     for number in range(1, 1000):
         stage.again()
-        monkeypatch.setattr(promotion, "os", full_at(number, for_good=True))
+        put_in(monkeypatch, full_at(number, for_good=True))
         said = await fault_of(stage.promote())
-        monkeypatch.setattr(promotion, "os", NEVER)
+        put_in(monkeypatch, NEVER)
         if not said:
             break
         half_way += "partly written" in said
@@ -478,13 +485,13 @@ async def test_a_folder_that_becomes_a_link_after_the_check_leads_nowhere(stage:
     outside = lay(stage.folder.parent / "outside", {"away.txt": "bye\n"})
     seen = look(outside)
 
-    def swap(keep: Path, name: str, value: Any = None, *, real: Callable[..., None] = promotion._mark) -> None:
+    def swap(keep: Path, name: str, value: Any = None, *, real: Callable[..., None] = kept._mark) -> None:
         real(keep, name, value)
         for folder in ("half", "new"):
             shutil.rmtree(stage.folder / folder, ignore_errors=True)
             (stage.folder / folder).symlink_to(outside)
 
-    monkeypatch.setattr(promotion, "_mark", swap)
+    monkeypatch.setattr(kept, "_mark", swap)
     with pytest.raises((EnvironmentFault, RunRefused)):
         await stage.promote()
     assert look(outside) == seen
@@ -498,7 +505,7 @@ async def test_a_path_that_cannot_be_written_is_named(
     base = await commit(folder)
     head = await commit(lay(tmp_path / "result", {"locked/in": "other\n", "open": "other\n"}))
     seen = look(folder)
-    monkeypatch.setattr(promotion, "os", _Locked())
+    put_in(monkeypatch, _Locked())
     with pytest.raises(EnvironmentFault, match=str(folder / "locked/in")):
         await promote(repository, folder, base, head, tmp_path / "keep")
     assert look(folder) == seen
@@ -566,12 +573,12 @@ async def test_an_undo_killed_at_any_write_never_began_or_is_complete(stage: Sta
     promoted, set_back = look(stage.folder), put_aside(stage.folder, stage.keep)
     for number in range(1, 1000):
         set_back()
-        monkeypatch.setattr(promotion, "os", killed_at(number))
+        put_in(monkeypatch, killed_at(number))
         try:
             await undo(stage.folder, stage.keep)
             break
         except Killed:
-            monkeypatch.setattr(promotion, "os", NEVER)
+            put_in(monkeypatch, NEVER)
             await recover(stage.folder, stage.keep)
             assert look(stage.folder) == (promoted if (stage.keep / "manifest.json").exists() else before)
     assert number > 40
@@ -582,7 +589,7 @@ async def test_a_disk_that_refuses_an_undo_leaves_the_result_in_place(stage: Sta
     await stage.promote()
     refusals = 0
     for number in range(1, 1000):
-        monkeypatch.setattr(promotion, "os", full_at(number))
+        put_in(monkeypatch, full_at(number))
         try:
             await undo(stage.folder, stage.keep)
             break

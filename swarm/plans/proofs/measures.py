@@ -28,7 +28,7 @@ def unreachable_gates(graph: Graph) -> Iterator[Problem]:
 
 def _phase_done(graph: Graph, at: Location, condition: PhaseDone, declared: set[str], known: set[str]) -> Iterator[Problem]:
     if not 0 <= condition.threshold <= 1:
-        text = f"{condition.threshold:.0%} can never be: a share lies between 0% and 100%"
+        text = f"{condition.threshold * 100:g}% can never be: a share lies between 0% and 100%"
         yield graph.plan.problem((*at, "done"), "unreachable-gate", text)
     if condition.phase in known and condition.phase not in declared:
         text = f'phase "{condition.phase}" declares no tasks, so nothing of it can be done'
