@@ -133,9 +133,15 @@ def find_home(start: Path, given: str | None = None) -> Home:
         given: `--home` or `SWARM_HOME`; wins over looking.
     """
     if given:
-        return Home(Path(os.path.abspath(given)))
+        return _given(Path(os.path.abspath(given)))
     here = Path(os.path.abspath(start))
     for folder in (here, *here.parents):
         if (folder / ".swarm").is_dir():
             return Home(folder / ".swarm")
     return Home(here / ".swarm")
+
+
+def _given(path: Path) -> Home:
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"the home {path} is a file: --home and SWARM_HOME name a folder")
+    return Home(path)

@@ -40,6 +40,8 @@ class Replayed:
     id: str
     differences: tuple[Difference, ...]
     patch_same: bool
+    performed: bool = True
+    """False for a satisfied task: nothing ran, so its handoff is the same by definition."""
 
     @property
     def same(self) -> bool:
@@ -68,7 +70,7 @@ class Replayer:
         record = self.state.tasks[name]
         assert record.handoff is not None
         if record.stage is Stage.SATISFIED:
-            return Replayed(name, record.handoff.id, (), patch_same=True)
+            return Replayed(name, record.handoff.id, (), patch_same=True, performed=False)
         task = self.graph.tasks.get(name)
         if task is None:
             return Replayed(name, record.handoff.id, (Difference("outcome", "verified", "no such task in the plan"),), patch_same=False)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import stat
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import dspy
@@ -39,13 +41,19 @@ class CommandProcedure(Specialist):
         return dspy.Prediction(handoff=_written(answer))
 
 
-def _written(answer: Any) -> Any:
+def _written(answer: Path) -> Any:
+    """What a command wrote. It may have put anything there: a pipe would keep whoever opens it waiting, so only a file is opened."""
     try:
-        if answer.is_symlink() or answer.stat().st_size > _HANDOFF_BYTES:
-            raise ContractBreach(f"SWARM_HANDOFF is a link or larger than {_HANDOFF_BYTES} bytes")
+        found = answer.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ContractBreach("SWARM_HANDOFF is no regular file any more: write the payload into the file of that name")
+        if found.st_size > _HANDOFF_BYTES:
+            raise ContractBreach(f"the payload in SWARM_HANDOFF is larger than {_HANDOFF_BYTES} bytes")
         return json.loads(answer.read_bytes())
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ContractBreach(f"what the command wrote to SWARM_HANDOFF cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ContractBreach(f"what the command wrote to SWARM_HANDOFF is no JSON: {error}") from error
 

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
-from swarm.cli.options import HomeOption, JsonOption, OptionalRun, PlanArgument, RunArgument, SandboxOption, site_at, split_run
+from swarm.cli.options import (
+    HomeOption,
+    JsonOption,
+    OptionalRun,
+    PlanArgument,
+    RunAndTask,
+    RunArgument,
+    SandboxOption,
+    run_and_task,
+    run_or_task,
+    site_at,
+)
 from swarm.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+_NAMED = 6
 _T = TypeVar("_T")
 
 app = typer.Typer(
@@ -94,7 +106,7 @@ def validate(plan: PlanArgument, workspace: Annotated[str | None, typer.Option("
     if as_json:
         _document(document)
     else:
-        _lines(show.validation(document, rendered(proof.problems)))
+        _lines(show.validation(document, rendered(proof.problems), proof.found))
     raise typer.Exit(0 if proof.ok else 2)
 
 
@@ -239,13 +251,13 @@ def gaps(run: OptionalRun = None, as_json: JsonOption = False, home: HomeOption 
 
 
 @app.command()
-def explain(first: Annotated[str, typer.Argument(metavar="[RUN] TASK")], second: Annotated[str | None, typer.Argument(hidden=True)] = None,
+def explain(words: RunAndTask,
             as_json: JsonOption = False, home: HomeOption = None) -> None:  # fmt: skip
     """Say why a task is not running, or what became of it."""
     from swarm.cli import show
     from swarm.wiring.looking import explained
 
-    run, task = (None, first) if second is None else (first, second)
+    run, task = run_and_task(words)
     _show(explained(site_at(home), run, task), as_json, show.explain)
 
 
@@ -259,14 +271,16 @@ def handoffs(run: OptionalRun = None, as_json: JsonOption = False, home: HomeOpt
 
 
 @app.command()
-def handoff(first: Annotated[str, typer.Argument(metavar="[RUN] TASK")], second: Annotated[str | None, typer.Argument(hidden=True)] = None,
+def handoff(words: RunAndTask,
             as_json: JsonOption = False, home: HomeOption = None) -> None:  # fmt: skip
     """Show one handoff: payload, evidence, chain."""
     from swarm.cli import show
-    from swarm.wiring.looking import handoff_of
+    from swarm.wiring.looking import handoff_of, reused_from
 
-    run, task = (None, first) if second is None else (first, second)
-    _show(handoff_of(site_at(home), run, task), as_json, show.handoff)
+    run, task = run_and_task(words)
+    site = site_at(home)
+    document = handoff_of(site, run, task)
+    _show(document, as_json, lambda shown: show.handoff(shown, reused_from(site, document["run"], document["task"])))
 
 
 @app.command()
@@ -288,8 +302,7 @@ def log(run: OptionalRun = None, verify: Annotated[bool, typer.Option("--verify"
 
 @app.command()
 def replay(
-    first: Annotated[str | None, typer.Argument(metavar="[RUN] [TASK]")] = None,
-    second: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[RUN] [TASK]", help="A lone name with a dot is a task.")] = None,
     plan: Annotated[Path | None, typer.Option("--plan", metavar="PLAN", help="Perform with this plan's definitions instead.")] = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
@@ -299,9 +312,9 @@ def replay(
     from swarm.replay import replay_view
     from swarm.wiring.replaying import replay as perform_again
 
-    run, task = split_run(first, second)
+    run, task = run_or_task(words or [])
     name, replayed = _call(perform_again(site_at(home), run, task, plan))
-    _show(replay_view(name, replayed), as_json, show.replay)
+    _show(replay_view(name, replayed), as_json, lambda shown: show.replay(shown, {one.task for one in replayed if not one.performed}))
     raise typer.Exit(0 if all(one.same for one in replayed) else 1)
 
 
@@ -355,7 +368,8 @@ def rollback(run: RunArgument, what: Annotated[str, typer.Argument(metavar="WHAT
     from swarm.wiring import changes
 
     taken = _call(changes.rollback(site_at(home), run, what))
-    _say(f"taken back: {', '.join(taken)}")
+    more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
+    _say(f"{len(taken)} task{'' if len(taken) == 1 else 's'} taken back, and waiting again: {', '.join(taken[:_NAMED])}{more}")
 
 
 @app.command()

@@ -14,6 +14,8 @@ _NO_SPACE = 28
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
     os.environ.setdefault("TYPER_USE_RICH", "0")  # plain help: half the start-up time
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by whoever called us; it lives as long as we
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -21,9 +23,9 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    from swarm.cli.app import app
-
     try:
+        from swarm.cli.app import app
+
         app()
     except SystemExit as ended:
         return _status(ended.code)

@@ -9,7 +9,18 @@ import typer
 if TYPE_CHECKING:
     from swarm.wiring.site import Site
 
-__all__ = ["HomeOption", "JsonOption", "OptionalRun", "PlanArgument", "RunArgument", "SandboxOption", "site_at", "split_run"]
+__all__ = [
+    "HomeOption",
+    "JsonOption",
+    "OptionalRun",
+    "PlanArgument",
+    "RunAndTask",
+    "RunArgument",
+    "SandboxOption",
+    "run_and_task",
+    "run_or_task",
+    "site_at",
+]
 
 HomeOption = Annotated[
     str | None,
@@ -18,6 +29,7 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `swarm runs` lists it.")]
 OptionalRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest unless given.")]
+RunAndTask = Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The latest run unless named.")]
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan's YAML file.")]
 SandboxOption = Annotated[str, typer.Option("--sandbox", metavar="MODE", help="auto or none: how commands are confined.")]
 
@@ -31,8 +43,18 @@ def site_at(home: str | None) -> "Site":
     return Site(find_home(folder, home), folder, os.environ, SystemClock())
 
 
-def split_run(first: str | None, second: str | None) -> tuple[str | None, str | None]:
-    """`[RUN] [TASK]`: run ids hold no dot and task names do, so a lone argument with a dot is a task."""
-    if first is not None and second is None and "." in first:
-        return None, first
+def run_and_task(words: list[str]) -> tuple[str | None, str]:
+    """`[RUN] TASK`."""
+    if len(words) > 2:
+        raise typer.BadParameter("one run and one task at most")
+    return (None, words[0]) if len(words) == 1 else (words[0], words[1])
+
+
+def run_or_task(words: list[str]) -> tuple[str | None, str | None]:
+    """`[RUN] [TASK]`: run ids hold no dot and task names do, so a lone name with a dot is a task."""
+    if len(words) > 2:
+        raise typer.BadParameter("one run and one task at most")
+    if len(words) == 1 and "." in words[0]:
+        return None, words[0]
+    first, second = [*words, None, None][:2]
     return first, second

@@ -7,7 +7,7 @@ Nothing is rounded up: 100% is said of what is whole, and a bar is full when not
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -162,8 +162,16 @@ def runs(document: Sequence[Document]) -> list[str]:
     """The runs, in the document's order."""
     if not document:
         return ["there is no run yet"]
-    rows = [(row["run"], row["plan"], row["state"], _time(row["started_at"]), duration(row["seconds"])) for row in document]
+    rows = [
+        (row["run"], row["plan"] or "", row["state"], _time(row["started_at"]), "" if row["seconds"] is None else duration(row["seconds"]))
+        for row in document
+    ]
     return _table([("run", "plan", "state", "started", "took"), *rows])
+
+
+def _took(seconds: float | None) -> str:
+    """Empty for a damaged run, whose time nobody knows."""
+    return "" if seconds is None else duration(seconds)
 
 
 def status(document: Document, *, every: bool = False, reasons: Sequence[str] = (), ascii: bool = False) -> list[str]:
@@ -243,7 +251,8 @@ def next_steps(document: Document) -> list[str]:
     run, tasks = plain(document["run"]), document["tasks"]
     match document["state"]:
         case "complete":
-            steps = [(f"swarm diff {run}", "shows the change"), (f"swarm promote {run}", "writes it into the folder")]
+            landed = any(task["commit"] for task in tasks)
+            steps = [(f"swarm diff {run}", "shows the change"), (f"swarm promote {run}", "writes it into the folder")] if landed else []
         case "incomplete" | "stalled":
             steps = list(_mending(run, tasks))
         case "paused" | "interrupted":
@@ -263,9 +272,10 @@ def _mending(run: str, tasks: Sequence[Document]) -> Iterator[tuple[str, str]]:
         yield f"swarm explain {run} {_quoted(stuck['id'])}", "says why"
     if failed:
         yield f"swarm retry {run} {_quoted(failed['id'])}", "gives it its attempts back"
-        yield f"swarm resume {run}", "goes on then"
+        yield f"swarm resume {run}", "goes on then, with the plan as it was"
     if any(task["commit"] for task in tasks):
         yield f"swarm diff {run}", "shows what landed"
+        yield f"swarm promote {run} --incomplete", "keeps it; then execute a mended plan, which finds that work done"
 
 
 def _approvals(run: str, phases: Sequence[Document]) -> Iterator[tuple[str, str]]:
@@ -311,7 +321,7 @@ def handoffs(document: Sequence[Document]) -> list[str]:
     if not document:
         return ["nothing was handed over yet"]
     rows = [(one["id"][:_SHORT_ID], one["task"], one["contract"] or "–", one["agent"], _evidence_in_short(one)) for one in document]
-    return _table([("id", "task", "contract", "agent", "red to green"), *rows])
+    return _table([("id", "task", "contract", "agent", "red to green"), *rows], None)
 
 
 def _evidence_in_short(one: Document) -> str:
@@ -319,8 +329,12 @@ def _evidence_in_short(one: Document) -> str:
     return f"{turned} of {len(one['evidence'])}"
 
 
-def handoff(document: Document) -> list[str]:
-    """One handoff whole: where it comes from, its evidence, its payload."""
+def handoff(document: Document, reused_from: str | None = None) -> list[str]:
+    """One handoff whole: where it comes from, its evidence, its payload.
+
+    Args:
+        reused_from: the earlier handoff whose payload a satisfied task passes on.
+    """
     if document["id"] is None:
         return _refused(document)
     return [
@@ -328,13 +342,14 @@ def handoff(document: Document) -> list[str]:
         *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}"]),
         *_titled("contract", [document["contract"]] if document["contract"] else []),
         *_titled("commit", [f"{document['base'][:_SHORT_ID]} → {(document['commit'] or 'unchanged')[:_SHORT_ID]}"]),
-        *_titled("inputs", list(document["inputs"])),
         *_titled("made", [f"{_time(document['at'])} UTC in {duration(document['seconds'])}"]),
+        *_titled("reused", [f"the payload of {reused_from[:_SHORT_ID]}: nothing ran"] if reused_from else []),
         *_titled("model", _usage(document["usage"])),
         *_titled("checks", ["before → after → landed"] if document["evidence"] else []),
         *(f"  {_marks(check)}   {shorten(plain(check['check']), COLUMNS - 14)}" for check in document["evidence"]),
         *_titled("payload", [""]),
         *block(json.dumps(document["payload"], indent=2, ensure_ascii=False), 2),
+        *(_wrapped("inputs   ", [one[:_SHORT_ID] for one in document["inputs"]]) if document["inputs"] else []),
     ]
 
 
@@ -363,26 +378,40 @@ def log_line(entry: Entry) -> str:
 # Verdicts
 
 
-def validation(document: Document, rendered_problems: str) -> list[str]:
-    """The problems as they were rendered, then what the proof comes to."""
+def validation(document: Document, rendered_problems: str, gaps: Mapping[str, int] | None = None) -> list[str]:
+    """The problems as they were rendered, then what the proof comes to.
+
+    Args:
+        gaps: how many each detector found; a nought may be a detector that looks in the wrong place.
+    """
     errors, warnings = (sum(one["severity"] == kind for one in document["problems"]) for kind in ("error", "warning"))
     found = ", ".join(_counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number) or "no problems"
     verdict = "the plan holds" if document["ok"] else "the plan is refused"
     covered = f"{document['gaps']['covered']} of {document['gaps']['found']} gaps covered"
+    shown = block(rendered_problems) if rendered_problems else []
+    if not document["ok"]:
+        return [*shown, f"{verdict}: {found}"]
     return [
-        *(block(rendered_problems) if rendered_problems else []),
+        *shown,
         f"{verdict}: {found}, {_counted(document['tasks'], 'task')}, {covered}",
+        *(_wrapped("gaps           ", [f"{name} {count}" for name, count in gaps.items()]) if gaps else []),
         *(_wrapped("critical path  ", document["critical_path"], " → ") if document["critical_path"] else []),
     ]
 
 
-def replay(document: Document) -> list[str]:
-    """Each handoff that was performed again, with every difference."""
+def replay(document: Document, satisfied: Collection[str] = ()) -> list[str]:
+    """Each handoff that was performed again, with every difference.
+
+    Args:
+        satisfied: tasks that ran nothing when they were recorded, so that there is nothing to perform again.
+    """
     all_ = document["handoffs"]
     same = sum(one["same"] for one in all_)
     cost = f"{_counted(sum(one['calls'] for one in all_), 'model call')}, ${sum(one['usd'] for one in all_):.2f}"
-    total = f"{_counted(len(all_), 'handoff')} performed again: {same} the same, {len(all_) - same} different; {cost}"
-    return [*(line for one in all_ for line in _replayed(one)), total]
+    idle = sum(one["task"] in satisfied for one in all_)
+    total = f"{_counted(len(all_) - idle, 'handoff')} performed again: {same - idle} the same, {len(all_) - same} different; {cost}"
+    rest = f"; {idle} satisfied without running, the same by definition" if idle else ""
+    return [*(line for one in all_ if one["task"] not in satisfied for line in _replayed(one)), total + rest]
 
 
 def _replayed(one: Document) -> Iterator[str]:

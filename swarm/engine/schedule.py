@@ -4,15 +4,18 @@ No waves: a task starts the moment its own needs and its phase allow it, whateve
 could start, the smaller category priority comes first, then the longest remaining path.
 """
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from swarm.engine.events import Measured
 from swarm.engine.gates import GateReading, read_gate, unverified
-from swarm.engine.state import FINISHED, Stage, State
-from swarm.plans.checks import PhaseDone
+from swarm.engine.state import FINISHED, Stage, State, TaskRecord
+from swarm.plans.checks import GapClosed, PhaseDone, Run
 from swarm.plans.fields import percent
 from swarm.plans.graph import PhaseNode
+from swarm.signatures.evidence import Refused
 
 __all__ = [
     "CompleteLanding",
@@ -170,12 +173,31 @@ def _why(state: State, task: str) -> str:
 def _not_waiting(state: State, task: str) -> Iterator[str]:
     record = state.tasks[task]
     if record.stage is Stage.FAILED:
-        yield f"all {record.spent} attempts were refused; `swarm retry RUN {task}` gives them back"
-        yield from (f"attempt {refused.attempt}: {refused.text}" for refused in record.refusals)
+        run = state.started.run if state.started else "RUN"
+        yield f"all {record.spent} attempts were refused; `swarm retry {run} {shlex.quote(task)}` gives them back"
+        yield from _refusals(record.refusals)
     elif record.stage in FINISHED:
-        yield f"it is {record.stage.value}: nothing is left to do"
+        yield from _finished(record)
     else:
         yield f"attempt {record.begun} is {record.stage.value}"
+
+
+def _refusals(refusals: Sequence[Refused]) -> Iterator[str]:
+    """Attempts that were refused for one and the same reason are told together."""
+    for text, same in groupby(refusals, key=lambda refused: refused.text):
+        numbers = [str(refused.attempt) for refused in same]
+        yield f"attempt{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {text}"
+
+
+def _finished(record: TaskRecord) -> Iterator[str]:
+    if record.stage is Stage.SATISFIED:
+        yield "its checks were green before anything ran, so nothing did"
+    else:
+        yield f"attempt {record.begun} landed as {(record.commit or '')[:12]} after {record.seconds:.1f} s"
+    if record.handoff is not None and record.handoff.reused_from is not None:
+        yield f"it passes the payload of an earlier handoff on: {record.handoff.reused_from}"
+    for one in record.handoff.evidence if record.handoff else ():
+        yield f"{'green' if one.before else 'red'} before, {'green' if one.after else 'red'} after: {one.check}"
 
 
 def _shut(state: State, phase_id: str) -> Iterator[str]:
@@ -194,7 +216,8 @@ def describe(state: State, phase: PhaseNode, position: int, measured: Measured) 
         return _describe_share(state, condition, phase.must[position], measured)
     if str(position) in getattr(state.measured.get(phase.id), "conditions", {}):
         return f"{measured.condition} was not met when it was last measured"
-    return f"{measured.condition} is not met yet"
+    word = "has not been measured" if isinstance(condition, (Run, GapClosed)) else "is not met yet"
+    return f"{measured.condition} {word}"
 
 
 def _describe_share(state: State, condition: PhaseDone, must: tuple[str, ...], measured: Measured) -> str:

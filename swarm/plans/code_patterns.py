@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["LANGUAGES", "PatternError", "Rule", "language_of", "matching_code_lines", "read_rules", "rewrite"]
+__all__ = ["LANGUAGES", "PatternError", "Rule", "language_of", "matching_code_lines", "pattern_fault", "read_rules", "rewrite"]
 
 LANGUAGES: Final[Mapping[str, str]] = {
     ".bash": "bash",
@@ -83,6 +83,16 @@ def matching_code_lines(text: str, language: str, pattern: str) -> list[int]:
     return sorted({line + 1 for r in ranges for line in range(r.start.line, r.end.line + 1)})
 
 
+def pattern_fault(language: str, pattern: str) -> str | None:
+    """Why a pattern could never match, or None. One that does not parse is accepted by ast-grep, and then finds nothing."""
+    try:
+        _find("", language, {"rule": {"pattern": pattern}})
+    except PatternError as error:
+        return str(error)
+    broken = _root(pattern.replace("$", "µ"), language).find(kind="ERROR")
+    return f"it does not parse near {broken.text()!r}".replace("µ", "$") if broken is not None else None
+
+
 def read_rules(content: bytes, name: str) -> tuple[Rule, ...]:
     """The rules of a codemod file: YAML documents as ast-grep writes them, each with a `fix`.
 
@@ -113,6 +123,13 @@ def _rule(document: Any, name: str) -> Rule:
         raise PatternError(f"{name}: language: {language} and a fix: of text are needed; languages: {known}")
     rule = Rule(str(document.get("id", name)), language, {k: document[k] for k in _MATCHER_KEYS if k in document}, document["fix"])
     _find("", rule.language, rule.matcher)
+    fault = (
+        pattern_fault(language, rule.matcher["rule"]["pattern"])
+        if isinstance(rule.matcher["rule"], dict) and isinstance(rule.matcher["rule"].get("pattern"), str)
+        else None
+    )
+    if fault:
+        raise PatternError(f"{name}: {fault}")
     return rule
 
 
@@ -159,7 +176,7 @@ def _root(text: str, language: str) -> Any:
 def _find(text: str, language: str, matcher: Mapping[str, Any]) -> list[Any]:
     try:
         return list(_root(text, language).find_all(dict(matcher)))
-    except RuntimeError as error:
+    except Exception as error:  # noqa: BLE001 - ast-grep raises plain exceptions for rules that it does not understand
         raise PatternError(_cause(str(error))) from error
 
 

@@ -98,7 +98,7 @@ class PhaseNode:
     at: Location
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """All tasks and phases of a run, in plan order."""
 
@@ -108,6 +108,10 @@ class Graph:
     gaps: tuple[Found, ...] = ()
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Declared name to full names: one for a plain task, any number for a fan-out."""
+
+    def __repr__(self) -> str:
+        """Short: asyncio makes a text of what a task returns, and that of ten thousand tasks takes a second."""
+        return f"<Graph of {self.plan.spec.plan}: {len(self.tasks)} tasks>"
 
     @cached_property
     def needed_by(self) -> dict[str, tuple[str, ...]]:

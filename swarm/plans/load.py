@@ -55,7 +55,7 @@ class NamedFile:
     template: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan:
     """A plan whose text is well-formed. Whether it can work is for the proofs.
 
@@ -74,6 +74,10 @@ class Plan:
     executables: frozenset[str] = frozenset()
     folder: Path | None = None
     load_problems: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        """Short, for the reason that a graph's is."""
+        return f"<Plan {self.spec.plan} in {self.file}>"
 
     def problem(self, at: Location, code: Code, text: str, *, key: bool = False, warning: bool = False) -> Problem:
         """A problem at a place of the plan."""

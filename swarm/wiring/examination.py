@@ -53,7 +53,7 @@ def _packages() -> Iterator[Finding]:
 
 async def _git(site: Site) -> Finding:
     try:
-        text = await Git(site.home.repository).text("version")
+        text = await Git(site.folder).text("version")
     except SwarmError as error:
         return Finding("git", False, str(error))
     return Finding("git", True, f"{text.removeprefix('git version ')} (needed: {'.'.join(map(str, OLDEST))} or newer)")

@@ -39,6 +39,7 @@ from swarm.signatures.handoff import Handoff
 from swarm.wiring.ground import Ground, lay_ground, materialise, snapshot_of, workspace_folder
 from swarm.wiring.proving import prove_on
 from swarm.wiring.site import Site, StoredRun, new_run_id, read_run
+from swarm.wiring.tasks import require_tasks
 from swarm.workspace.landing import Heads, head_ref
 from swarm.workspace.line import RunLine
 from swarm.workspace.processes import sweep
@@ -85,7 +86,7 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     """
     plan = load_plan(path)
     sandbox = choose(options.sandbox)
-    run = options.run or new_run_id(plan.spec.plan, site.clock)
+    run = new_run_id(plan.spec.plan, site.clock) if options.run is None else options.run
     if options.run is not None and exists(site.home, run):
         raise UsageError(f"the run {run} exists already: choose another --run, or `swarm resume {run}`")
     user_folder = workspace_folder(plan, options.workspace, site.folder)
@@ -93,9 +94,9 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     folder = site.home.run(run)
     folder.create()
     with lock.own(folder), _unless_begun(folder), _cancelled_by_signals():
+        started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
         if sandbox.warning:
             watch.say(sandbox.warning)
-        started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
         journal = SqliteJournal.open(folder.journal, site.clock)
         try:
             state = State(graph, remaining_seconds(graph, expected_seconds(site.home, plan.spec.plan)))
@@ -169,9 +170,7 @@ async def _set_head(heads: Heads, run: str, commit: str) -> None:
 
 
 def _require_supported(graph: Graph, only: tuple[str, ...]) -> None:
-    for text in only:
-        if not graph.named(text):
-            raise UsageError(f"--only {text}: there is no such task; `swarm validate` lists none of that name")
+    require_tasks(graph, only)
     missing = unsupported(graph, graph.select(only) if only else None)
     if missing:
         raise EnvironmentFault("; ".join(missing))

@@ -52,6 +52,10 @@ class Ground:
             if outcome.status != 0 or outcome.timed_out:
                 raise EnvironmentFault(f"the plan requires `{command}`, which {_failed(outcome)}: {outcome.output.strip()[-_SHOWN:]}")
 
+    async def paths(self, tree: str) -> list[str]:
+        """The files of a tree."""
+        return paths_in(await self.repository.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree))
+
     @property
     def listed(self) -> bool:
         """Whether a detector is a command, so that `requires` and `setup` come before it."""

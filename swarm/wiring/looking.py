@@ -25,6 +25,7 @@ __all__ = [
     "handoffs_of",
     "plan_schema",
     "reasons_of",
+    "reused_from",
     "roster",
     "status_of",
     "verified",
@@ -111,6 +112,12 @@ def _refused(stored: StoredRun, task: str, record: TaskRecord) -> dict[str, Any]
         "at": iso(at[-1]),
         "refused": refused.text,
     }
+
+
+def reused_from(site: Site, run: str, task: str) -> str | None:
+    """The earlier handoff whose payload a satisfied task passes on."""
+    handoff = read_run(site, run).state.tasks[task].handoff
+    return handoff.reused_from if handoff is not None else None
 
 
 def reasons_of(site: Site, run: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`swarm validate`, and the same proof before a run: snapshot, detectors, compile, prove."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,16 @@ from typing import Any
 from swarm.engine.proof import prove_plan, stops_run
 from swarm.engine.rehearsal import rehearse
 from swarm.engine.schedule import Decision, MeasureGate, OpenPhase, StartAttempt
-from swarm.errors import PlanRefused, UsageError
+from swarm.errors import PlanRefused
 from swarm.plans.found import Found
 from swarm.plans.graph import Graph, compile_plan
 from swarm.plans.load import Plan, load_plan
 from swarm.plans.order import critical_path, find_cycle
 from swarm.plans.problems import Problem
-from swarm.plans.proofs.coverage import owners
+from swarm.plans.proofs.coverage import blind_detectors, owners
 from swarm.wiring.ground import Ground, lay_ground, links_of, materialise, snapshot_of, temporary_home, workspace_folder
 from swarm.wiring.site import Site
+from swarm.wiring.tasks import require_tasks
 from swarm.workspace.sandbox import NoSandbox
 
 __all__ = ["Proof", "prove_on", "rehearsed", "validate", "validation_view"]
@@ -32,6 +34,14 @@ class Proof:
     @property
     def ok(self) -> bool:
         return self.graph is not None and not stops_run(self.problems)
+
+    @property
+    def found(self) -> dict[str, int]:
+        """How many gaps each detector found."""
+        if self.graph is None:
+            return {}
+        counts = Counter(gap.gap for gap in self.graph.gaps)
+        return {name: counts[name] for name in self.graph.plan.spec.gaps}
 
     @property
     def covered(self) -> int:
@@ -78,7 +88,9 @@ async def prove_on(plan: Plan, ground: Ground, commit: str, tree: str) -> Proof:
         graph = compile_plan(plan, gaps)
     except PlanRefused as refused:
         return Proof(plan, None, refused.problems)
-    return Proof(plan, graph, prove_plan(graph, await links_of(ground.repository, tree)))
+    problems = prove_plan(graph, await links_of(ground.repository, tree))
+    blind = blind_detectors(graph, await ground.paths(tree))
+    return Proof(plan, graph, tuple(sorted([*problems, *blind])))
 
 
 def validation_view(proof: Proof) -> dict[str, Any]:
@@ -106,9 +118,7 @@ async def rehearsed(site: Site, path: Path, workspace: str | None, parallel: int
     proof = await validate(site, path, workspace)
     if not proof.ok or proof.graph is None:
         raise PlanRefused(proof.problems)
-    for text in only:
-        if not proof.graph.named(text):
-            raise UsageError(f"--only {text}: there is no such task")
+    require_tasks(proof.graph, only)
     width = parallel or proof.graph.plan.spec.limits.parallel
     return [[_decided(one) for one in decisions] for decisions in rehearse(proof.graph, width, only).rounds]
 

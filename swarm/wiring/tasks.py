@@ -1,12 +1,25 @@
 """Finding the task that a person means."""
 
+from collections.abc import Iterable
+
 from swarm.errors import UsageError
 from swarm.plans.graph import Graph
 from swarm.plans.problems import did_you_mean
 
-__all__ = ["task_named"]
+__all__ = ["require_tasks", "task_named"]
 
 _NAMED = 5
+
+
+def require_tasks(graph: Graph, only: Iterable[str]) -> None:
+    """Refuses `--only` texts that name nothing.
+
+    Raises:
+        UsageError: with the nearest name.
+    """
+    for text in only:
+        if not graph.named(text) and text not in graph.members:
+            raise UsageError(f"--only {text}: there is no such task{did_you_mean(text, [*graph.members, *graph.tasks])}")
 
 
 def task_named(graph: Graph, text: str) -> str:

@@ -72,9 +72,17 @@ class GitFailed(EnvironmentFault):
 
     def __init__(self, arguments: tuple[str, ...], status: int, stderr: str) -> None:
         lines = [line for line in stderr.splitlines() if line.strip()]
-        super().__init__(f"git {arguments[0]} failed with status {status}: {lines[0] if lines else 'it gave no reason'}")
+        super().__init__(f"git {_verb(arguments)} failed with status {status}: {lines[0] if lines else 'it gave no reason'}")
         self.status = status
         self.stderr = stderr
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    """The command among the arguments: what stands after the settings."""
+    at = 0
+    while arguments[at] == "-c":
+        at += 2
+    return arguments[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +200,7 @@ def paths_in(output: bytes) -> list[str]:
 def git_dir_of(top: Path) -> Path:
     """Where the git directory of a folder would be: its `.git`, or what that file points to. Whether one is there, its `HEAD` tells."""
     entry = top / ".git"
-    return (top / decode(entry.read_bytes()).removeprefix("gitdir:").strip()).resolve() if entry.is_file() else entry
+    return top / decode(entry.read_bytes()).removeprefix("gitdir:").strip() if entry.is_file() else entry
 
 
 async def _end(process: Process) -> None:

@@ -1,7 +1,4 @@
-"""Opening below a folder without following links: part by part, each in the opened folder before it.
-
-A check before opening is a race: between the two a folder becomes a link.
-"""
+"""Opening without following links: the flags, and one part of a path, in the opened folder before it."""
 
 import errno
 import os

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from swarm.errors import EnvironmentFault
+from swarm.errors import EnvironmentFault, UsageError
 
 __all__ = ["Choice", "NoSandbox", "Sandbox", "choose"]
 
@@ -51,21 +51,23 @@ class Choice:
     warning: str | None = None
 
 
-_WARNING: Final = "no sandbox: commands run with your rights; if you do not trust the plan or its agents, run swarm in a container"
+_KNOWN: Final = ("bwrap", "landlock", "seatbelt", "container")
+_WARNING: Final = "no sandbox: commands run with your rights; run swarm in a container if you do not trust the plan or its agents"
 
 
 def choose(mode: str) -> Choice:
     """The sandbox of a `--sandbox` mode.
 
     Raises:
+        UsageError: there is no such mode.
         EnvironmentFault: the mode is not part of this release.
     """
     if mode == "none":
         return Choice(NoSandbox())
     if mode == "auto":
-        return Choice(
-            NoSandbox(), "no sandbox: commands run with your rights; run swarm in a container if you do not trust the plan or its agents"
-        )
+        return Choice(NoSandbox(), _WARNING)
+    if mode not in _KNOWN:
+        raise UsageError(f"--sandbox {mode}: there is no such mode; the modes of this release are auto and none")
     raise EnvironmentFault(
         f"this release has no sandbox {mode!r}: use --sandbox auto or --sandbox none, and a container around swarm to confine it"
     )

@@ -144,7 +144,8 @@ def _path_of(home: Path | None, top: Path) -> str | None:
 
 
 def _git_dir(top: Path) -> Path | None:
-    entry, found = top / ".git", git_dir_of(top)
+    entry = top / ".git"
+    found = git_dir_of(top).resolve() if entry.is_file() else entry
     if (found / "HEAD").exists():
         return found
     if entry.is_file():

@@ -144,11 +144,13 @@ def test_what_is_missing_before_the_start_is_no_run(shell, workspace: dict[str, 
     assert shell.json("runs") == []
 
 
-@pytest.mark.xfail(strict=True, reason="swarm/runner: without a detector that is a command, a broken setup is met by the first attempt only")
-def test_a_broken_setup_is_met_before_the_run_exists(shell) -> None:
-    shell.plan({"work": {"writes": "x", "do": "echo > x"}}, workspace={"path": "ws", "setup": "exit 4"})
-    shell.swarm("execute", "plan.yaml", "--run", "r", status=69)
-    assert shell.json("runs") == []
+def test_a_run_whose_setup_breaks_pauses_and_goes_on_once_it_is_mended(shell) -> None:
+    shell.plan({"work": {"writes": "x", "do": "echo > x"}}, workspace={"path": "ws", "setup": f"test -e '{shell.folder}/ready'"})
+    assert "setup failed" in shell.swarm("execute", "plan.yaml", "--run", "r", status=69).stderr
+    assert shell.json("status", "r")["state"] == "paused"
+    shell.write("ready", "")
+    shell.swarm("resume", "r")
+    assert shell.json("status", "r")["tasks"][0]["attempts"] == 1
 
 
 def _changed_run(shell) -> Path:

@@ -305,8 +305,9 @@ def test_an_incomplete_run_is_explained_retried_and_resumed() -> None:
     assert show.next_steps(status_after(*STORY, ended())) == [
         "swarm explain voices-1 speech.count  says why",
         "swarm retry voices-1 speech.count    gives it its attempts back",
-        "swarm resume voices-1                goes on then",
+        "swarm resume voices-1                goes on then, with the plan as it was",
         "swarm diff voices-1                  shows what landed",
+        "swarm promote voices-1 --incomplete  keeps it; then execute a mended plan, which finds that work done",
     ]
 
 
@@ -350,10 +351,8 @@ def test_runs_are_aligned() -> None:
 def test_explain_gives_each_reason_with_its_output() -> None:
     assert show.explain(explain_view(state_after(*STORY), "speech.count")) == [
         "speech.count  failed",
-        "  - all 2 attempts were refused; `swarm retry RUN speech.count` gives them back",
-        "  - attempt 1: run: make c is not green:",
-        "    expected 3",
-        "  - attempt 2: run: make c is not green:",
+        "  - all 2 attempts were refused; `swarm retry voices-1 speech.count` gives them back",
+        "  - attempts 1, 2: run: make c is not green:",
         "    expected 3",
     ]
 
@@ -421,7 +420,7 @@ def test_validation_ends_with_what_the_proof_comes_to() -> None:
     assert show.validation(refused, "p:1:1: error: bad [cycle]\n    x") == [
         "p:1:1: error: bad [cycle]",
         "    x",
-        "the plan is refused: 2 errors, 1 warning, 8 tasks, 7 of 7 gaps covered",
+        "the plan is refused: 2 errors, 1 warning",
     ]
 
 

@@ -221,7 +221,7 @@ def test_an_explanation_names_the_task_that_is_missing_and_why() -> None:
     assert reasons(past, "c.b") == "it needs c.a, which is running"
     past.add(refused("c.a", text="boom\nmore", last=True))
     assert reasons(past, "c.b") == "it needs c.a, which is failed after 1 attempts: boom"
-    assert "swarm retry RUN c.a" in reasons(past, "c.a")
+    assert "swarm retry run-1 c.a" in reasons(past, "c.a")
     assert "attempt 1: boom" in reasons(past, "c.a")
 
 

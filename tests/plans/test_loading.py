@@ -81,3 +81,10 @@ def test_the_garbage_collector_is_left_as_it_was(write: Callable[..., str]) -> N
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_plan_and_its_graph_are_shown_in_a_line(load: Load) -> None:
+    """asyncio makes a text of a finished task's result; of ten thousand tasks that took a second."""
+    plan = load("\n".join(f"t{number}: {{BASICS}}" for number in range(50)))
+    assert repr(plan) == "<Plan p in plan.yaml>"
+    assert repr(compile_plan(plan)) == "<Graph of p: 50 tasks>"

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from swarm.plans import globs
+from swarm.plans import globs
 from swarm.plans.found import Found
 from swarm.plans.graph import Closing, Graph, Task
 from swarm.plans.problems import Problem
+from swarm.plans.schema import AstGap, TextGap
 
-__all__ = ["coverage", "owners"]
+__all__ = ["blind_detectors", "coverage", "owners"]
 
 _LISTED: Final = 20
 
@@ -49,6 +51,16 @@ def coverage(graph: Graph) -> Iterator[Problem]:
     yield from (_uncovered(graph, name, gaps) for name, gaps in alone.items())
     yield from (_unwritable(graph, cases) for cases in unwritable.values())
     yield from (_twice(graph, cases) for cases in twice.values())
+
+
+def blind_detectors(graph: Graph, paths: Sequence[str]) -> Iterator[Problem]:
+    """A warning for each detector that looks at no file at all: it would hold every plan to be exhaustive."""
+    for name, gap in graph.plan.spec.gaps.items():
+        if isinstance(gap, (TextGap, AstGap)):
+            wanted = [globs.parse(text) for text in gap.files]
+            if not any(glob.matches(path) for path in paths for glob in wanted):
+                text = f'the gap "{name}" looks at no file: nothing in the workspace matches {", ".join(gap.files)}'
+                yield graph.plan.problem(("gaps", name, "files"), "uncovered", text, warning=True)
 
 
 def _uncovered(graph: Graph, name: str, gaps: list[Found]) -> Problem:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from swarm.plans.code_patterns import LANGUAGES, PatternError, matching_code_lines, read_rules
+from swarm.plans.code_patterns import LANGUAGES, PatternError, pattern_fault, read_rules
 from swarm.plans.graph import Graph
 from swarm.plans.load import Location
 from swarm.plans.problems import Problem
@@ -54,7 +54,7 @@ def _patterns(graph: Graph) -> Iterator[Problem]:
             key, pattern = ("ast", gap.ast) if gap.ast is not None else ("ast_lacking", gap.ast_lacking)
             assert pattern is not None
             for language in dict.fromkeys(_languages(gap)):
-                fault = _pattern_fault(language, pattern)
+                fault = pattern_fault(language, pattern)
                 if fault:
                     yield graph.plan.problem(("gaps", name, key), "wrong-type", f"{pattern!r} is no pattern of {language}: {fault}")
 
@@ -65,11 +65,3 @@ def _languages(gap: AstGap) -> Iterator[str]:
         language = LANGUAGES.get(PurePosixPath(text).suffix.lower())
         if language:
             yield language
-
-
-def _pattern_fault(language: str, pattern: str) -> str | None:
-    try:
-        matching_code_lines("", language, pattern)
-    except PatternError as error:
-        return str(error)
-    return None
