@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from swarm.workspace.desk import Desk
 from swarm.workspace.freeze import frozen_in_scope
 from swarm.workspace.git import Git, paths_in
 from swarm.workspace.pool import Pool, Worktree
+from swarm.workspace.repository import is_there
 
 __all__ = ["InProcessPerformer"]
 
@@ -66,12 +68,11 @@ class InProcessPerformer:
 
     @asynccontextmanager
     async def _desk(self, assignment: Assignment, worktree: Worktree) -> AsyncIterator[Desk]:
-        listing = await self.repository.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", assignment.base)
         with tempfile.TemporaryDirectory(dir=self.scratch, prefix="attempt-") as folder:
             desk = Desk(
                 root=worktree.path,
                 scope=assignment.task.scope,
-                paths=paths_in(listing),
+                listing=partial(_files, worktree),
                 plan_files=self.plan_files,
                 commands=self.commands,
                 seconds=self.seconds,
@@ -83,6 +84,11 @@ class InProcessPerformer:
                 yield desk
             finally:
                 desk.ended = True
+
+
+async def _files(worktree: Worktree) -> set[str]:
+    listed = paths_in(await worktree.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard"))
+    return is_there(worktree.path, [path for path in listed if not worktree.is_from_setup(path)])
 
 
 def _specialist(task: Task) -> Any:

@@ -95,13 +95,14 @@ class CodemodProcedure(Specialist):
         self.step = step
 
     async def aforward(self, brief: Brief, inbox: Inbox, desk: Desk) -> Any:
-        changed = await asyncio.to_thread(self._apply, desk)
+        paths = [path for path in await desk.list_files() if desk.in_scope(path)]
+        changed = await asyncio.to_thread(self._apply, paths, desk)
         return dspy.Prediction(handoff=_payload(brief, changed, self.step.with_))
 
-    def _apply(self, desk: Desk) -> list[str]:
+    def _apply(self, paths: Sequence[str], desk: Desk) -> list[str]:
         try:
             rules = read_rules(desk.plan_files[self.step.codemod], self.step.codemod)
-            return [path for path in desk.list_files() if desk.in_scope(path) and self._rewritten(path, rules, desk)]
+            return [path for path in paths if self._rewritten(path, rules, desk)]
         except PatternError as error:
             raise ProcedureFailed(f"codemod {error}") from error
 

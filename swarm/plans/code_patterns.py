@@ -102,7 +102,7 @@ def read_rules(content: bytes, name: str) -> tuple[Rule, ...]:
     import yaml
 
     try:
-        documents = list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - a safe loader
+        documents = list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (yaml.YAMLError, RecursionError) as error:
         raise PatternError(f"{name} is no YAML: {' '.join(str(error).split())}") from error
     rules = tuple(_rule(document, name) for document in documents if document is not None)

@@ -194,7 +194,7 @@ class TaskEntry(Mapping):
     takes: tuple[Identifier, ...] = ()
     reads: Texts = ()
     writes: Texts = ()
-    closes: dict[Id, Texts] = {}
+    closes: dict[Id, Texts] = Field(default={})
     hands: Identifier | None = None
     done_when: tuple[Check, ...] = ()
     keep: tuple[Check, ...] = ()
@@ -260,9 +260,9 @@ class PlanFile(Mapping):
     workspace: Annotated[Workspace, BeforeValidator(_workspace)] | None = None
     limits: Limits = Limits()
     lm: Word | None = None
-    gaps: dict[Id, Gap] = {}
-    contracts: dict[Identifier, dict[Word, Field_]] = {}
-    agents: dict[Id, Annotated[Agent, BeforeValidator(_empty)]] = {}
+    gaps: dict[Id, Gap] = Field(default={})
+    contracts: dict[Identifier, dict[Word, Field_]] = Field(default={})
+    agents: dict[Id, Annotated[Agent, BeforeValidator(_empty)]] = Field(default={})
     metrics: tuple[Identifier, ...] = ()
     categories: Annotated[dict[Id, Category], Field(min_length=1)]
     phases: Annotated[tuple[PhaseEntry, ...], Field(min_length=1)]

@@ -28,8 +28,8 @@ TOOLS: Final = ("list_files", "read_file", "search", "edit_file", "write_file", 
 BUILT_IN_METRICS: Final = ("task_processing_time", "task_success_rate", "task_error_rate", "memory_usage")
 METRIC_PREFIXES: Final = ("system_",)
 
-RESERVED_FIELDS: Final = frozenset(
-    "config lm demos signature new_signature history tools trajectory termination_reason json schema items keys values get copy inputs"
-    " labels without completions toDict".split()
-)
+RESERVED_FIELDS: Final = frozenset({
+    "config", "lm", "demos", "signature", "new_signature", "history", "tools", "trajectory", "termination_reason", "json",
+    "schema", "items", "keys", "values", "get", "copy", "inputs", "labels", "without", "completions", "toDict",
+})  # fmt: skip
 """Contract fields that mean something else in DSPy, or hide a method of its predictions."""

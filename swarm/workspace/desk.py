@@ -3,7 +3,7 @@
 It ends with its attempt: a thread that a time limit has left behind can no longer write through it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Desk:
     Attributes:
         root: the worktree.
         scope: the task's `writes`.
-        paths: the files that were there at the beginning.
+        listing: the files that count, those that were written since the beginning among them.
         plan_files: the plan's own files, by path relative to the plan.
         seconds: what one command may take.
         variables: what every command of this attempt sees beside the run's environment.
@@ -33,7 +33,7 @@ class Desk:
 
     root: Path
     scope: tuple[Glob, ...]
-    paths: Sequence[str]
+    listing: Callable[[], Awaitable[Iterable[str]]]
     plan_files: Mapping[str, bytes]
     commands: Commands
     seconds: float
@@ -43,9 +43,9 @@ class Desk:
     notes: list[str] = field(default_factory=list)
     ended: bool = False
 
-    def list_files(self) -> list[str]:
-        """Files of the base tree and those written since, sorted."""
-        return sorted(self.paths)
+    async def list_files(self) -> list[str]:
+        """Files of the base tree that are still there and those written since, sorted; neither ignored ones nor caches."""
+        return sorted(await self.listing())
 
     def in_scope(self, path: str) -> bool:
         """Whether the task may write a path."""

@@ -193,7 +193,8 @@ def _refuse(faults: Sequence[str], theirs: UserFolder, since: str) -> None:
         return
     more = [f"  and {len(faults) - _MOST_NAMED} more"] if len(faults) > _MOST_NAMED else []
     named = "\n".join([*(f"  {fault}" for fault in faults[:_MOST_NAMED]), *more])
+    branch = ", or take the result as a branch with `swarm promote --branch NAME`" if (theirs.path / ".git").exists() else ""
     raise RunRefused(
         f"nothing was written: these paths in {theirs.path} are not as they were after {since}:\n{named}\n"
-        "save your changes to them elsewhere and restore them, or take the result as a branch with `swarm promote --branch NAME`"
+        f"save your changes to them elsewhere and restore them{branch}"
     )

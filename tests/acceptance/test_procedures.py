@@ -10,7 +10,7 @@ SEES = """{{ brief.task }} {{ brief.goal }} {{ brief.writes[0] }} attempt {{ bri
 FAULTS = {
     "undefined": ("{{ nobody }}", "'nobody' is undefined"),
     "undefined-later": ("fine\n{{ brief.nothing }}", "nothing"),
-    "absent-template": ("{% include 'other.j2' %}", "other.j2"),
+    "absent-template": ("{% set name = 'templates/secret.txt' %}{% include name %}", "templates/secret.txt"),
     "division": ("{{ 1 / 0 }}", "division by zero"),
     "type": ("{{ 'a' + 1 }}", "can only concatenate"),
     "filter-error": ("{{ 'x' | int(base=99) + missing }}", "missing"),
@@ -65,19 +65,21 @@ def test_a_template_that_fails_refuses_the_attempt_with_its_reason(shell, texts:
     assert not list(shell.folder.rglob("pwned"))
 
 
-@pytest.mark.parametrize(("text", "said"), [("{{ broken", "line 1"), ("{% if x %}", "line 1"), ("\x00{% frob %}", "frob"), ("{% for %}", "line 1")])
+@pytest.mark.parametrize(("text", "said"), [("{{ broken", "line 1"), ("{% if x %}", "line 1"), ("\x00{% frob %}", "frob"), ("{% for %}", "line 1"), ("{% include 'other.j2' %}", "other.j2")])
 def test_a_template_that_is_none_is_refused_with_the_plan(shell, text: str, said: str) -> None:
     shell.plan({"show": _template(shell, "show", text)})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=2)
     assert (refused.stdout, "templates/show.j2" in refused.stderr, said in refused.stderr) == ("", True, True)
 
 
-def test_a_template_writes_in_its_scope_only(shell) -> None:
-    task = _template(shell, "show", "x")
-    task["do"]["to"] = "elsewhere"
-    shell.plan({"show": task, "link": {"writes": ["sub", "sub/**"], "do": [{"command": "ln -s .. sub"}, {"template": "templates/show.j2", "to": "sub/f"}]}})
-    assert "elsewhere" in shell.swarm("execute", "plan.yaml", "--run", "r", status=None).stderr
-    assert not (shell.folder / ".swarm/workspace.git").exists() or shell.swarm("runs").stdout
+def test_a_template_writes_no_further_than_its_scope(shell) -> None:
+    through = [{"command": "ln -s .. sub"}, {"template": "templates/show.j2", "to": "sub/f"}]
+    out = _template(shell, "show", "x")
+    shell.plan({"out": out | {"writes": "elsewhere"}, "link": {"writes": ["sub", "sub/**"], "do": through}, "inside": out})
+    shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
+    assert shell.states("r") == {"out": "failed", "link": "failed", "inside": "verified"}
+    assert "sub/f leads through sub, which is a link or no folder" in shell.swarm("explain", "r", "link").stdout
+    assert "(elsewhere): it belongs to c.inside" in shell.swarm("explain", "r", "out").stdout
 
 
 PRINTS = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from swarm.errors import EnvironmentFault
+from swarm.errors import EnvironmentFault, UsageError
 from swarm.workspace.environment import command_environment
 from swarm.workspace.processes import MARK, Outcome, run, shell, sweep
 from swarm.workspace.sandbox import choose
@@ -232,7 +232,12 @@ async def test_without_a_sandbox_commands_stay_as_they_are(tmp_path: Path, mode:
     assert bool(choice.warning) == warned
 
 
-@pytest.mark.parametrize("mode", ["bwrap", "landlock", "seatbelt", "container", "nonsense"])
+@pytest.mark.parametrize("mode", ["bwrap", "landlock", "seatbelt", "container"])
 async def test_a_sandbox_that_is_not_there_is_refused_and_not_replaced(mode: str) -> None:
     with pytest.raises(EnvironmentFault, match=mode):
         choose(mode)
+
+
+async def test_a_sandbox_that_nobody_knows_is_a_mistake_of_the_command_line() -> None:
+    with pytest.raises(UsageError, match="nonsense: there is no such mode"):
+        choose("nonsense")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from swarm.plans import globs
-from swarm.plans import globs
 from swarm.plans.found import Found
 from swarm.plans.graph import Closing, Graph, Task
 from swarm.plans.problems import Problem
