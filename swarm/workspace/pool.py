@@ -95,7 +95,7 @@ class Worktree:
         remove(*(Path(entry) for entry in entries(self.path, kept) if _is_git(entry) or is_special(entry)))
         remove(*[self.path / path for path in await submodules(self.git)])
         await self.git.run("clean", "-ffdxq", *(word for pattern in self._keep for word in ("-e", f"/{pattern}")))
-        await self.git.run("read-tree", "--reset", "-u", commitish)
+        await self.git.run("-c", "checkout.workers=0", "read-tree", "--reset", "-u", commitish)  # as many as there are processors
 
     async def _make_anew(self, commitish: str) -> None:
         self._slot.make_anew()

@@ -60,12 +60,23 @@ def test_a_template_that_fails_refuses_the_attempt_with_its_reason(shell, texts:
     assert shell.states("r") == {**dict.fromkeys(texts, "failed"), "count": "verified"}
     refused = {event["task"].removeprefix("c."): event["refused"] for event in shell.json("log", "r") if event["kind"] == "attempt_refused"}
     assert {(one["kind"], one["text"].startswith("template templates/")) for one in refused.values()} == {("procedure", True)}
-    assert {name: text in refused[name]["text"] for name, (_, text) in FAULTS.items() if name in refused} == dict.fromkeys(refused.keys() & FAULTS, True)
+    assert {name: text in refused[name]["text"] for name, (_, text) in FAULTS.items() if name in refused} == dict.fromkeys(
+        refused.keys() & FAULTS, True
+    )
     assert shell.landed("r") == {}
     assert not list(shell.folder.rglob("pwned"))
 
 
-@pytest.mark.parametrize(("text", "said"), [("{{ broken", "line 1"), ("{% if x %}", "line 1"), ("\x00{% frob %}", "frob"), ("{% for %}", "line 1"), ("{% include 'other.j2' %}", "other.j2")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ broken", "line 1"),
+        ("{% if x %}", "line 1"),
+        ("\x00{% frob %}", "frob"),
+        ("{% for %}", "line 1"),
+        ("{% include 'other.j2' %}", "other.j2"),
+    ],
+)
 def test_a_template_that_is_none_is_refused_with_the_plan(shell, text: str, said: str) -> None:
     shell.plan({"show": _template(shell, "show", text)})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=2)
@@ -103,7 +114,12 @@ def test_a_codemod_changes_code_and_nothing_that_looks_like_it(shell) -> None:
     (shell.folder / "ws/odd/bytes.py").write_bytes(b"print('\xff')\n")
     (shell.folder / "ws/odd/link.py").symlink_to("../a.py")
     task = {"writes": ["[abc].*", "odd/**"], "do": {"codemod": "rules/no-print.yml", "with": {"rule": "no-print"}}, "hands": "Changed"}
-    then = {"writes": "e.py", "needs": "mod", "do": [{"command": "echo 'print(5)' > e.py"}, {"codemod": "rules/no-print.yml"}], "hands": "Changed"}
+    then = {
+        "writes": "e.py",
+        "needs": "mod",
+        "do": [{"command": "echo 'print(5)' > e.py"}, {"codemod": "rules/no-print.yml"}],
+        "hands": "Changed",
+    }
     shell.plan({"mod": task, "then": then}, contracts={"Changed": {"files": "list[path]", "rule": {"type": "str", "default": "-"}}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
     assert shell.git("show", "refs/swarm/r/head:a.py") == "say(1)\n# print(2)\ntext = 'print(3)'\nif x:\n    say('é')\n"
@@ -112,7 +128,10 @@ def test_a_codemod_changes_code_and_nothing_that_looks_like_it(shell) -> None:
     assert shell.git("show", "refs/swarm/r/head:e.py") == "say(5)\n"
 
 
-@pytest.mark.parametrize("text", ["[", "rule: {}", "id: x\nlanguage: klingon\nrule: {pattern: x}\nfix: y", "id: x\nlanguage: python\nrule: {nonsense: 1}\nfix: y", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["[", "rule: {}", "id: x\nlanguage: klingon\nrule: {pattern: x}\nfix: y", "id: x\nlanguage: python\nrule: {nonsense: 1}\nfix: y", ""],
+)
 def test_rules_that_are_none_are_refused_with_the_plan(shell, text: str) -> None:
     shell.write("rules/r.yml", text)
     shell.plan({"mod": {"writes": "**", "do": {"codemod": "rules/r.yml"}}})

@@ -100,7 +100,9 @@ def test_another_plan_shows_what_an_edit_would_change(shell) -> None:
     before = _kept(shell)
     tasks["count"]["do"] = """echo 1 > n; echo '{"n": 2}' > $SWARM_HANDOFF"""
     tasks["plain"]["done_when"] = [{"present": "q", "in": "p"}]
-    edited = shell.plan({name: task for name, task in tasks.items() if name != "gone"}, contracts=CONTRACTS).rename(shell.folder / "edited.yaml")
+    edited = shell.plan({name: task for name, task in tasks.items() if name != "gone"}, contracts=CONTRACTS).rename(
+        shell.folder / "edited.yaml"
+    )
     replayed = _by_task(shell.json("replay", "r", "--plan", edited.name, status=1))
     assert replayed["count"]["differences"] == [{"field": "n", "recorded": 1, "replayed": 2}]
     assert [one["field"] for one in replayed["plain"]["differences"]] == ["present: q in p"]

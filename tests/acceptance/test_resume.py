@@ -1,6 +1,11 @@
 """`resume` is the ordinary start with a past: it goes on with what was stored, and repeats an end that nothing can change."""
 
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+on_linux = pytest.mark.skipif(not Path("/proc/self").exists(), reason="what has left its group is only found through /proc")
 
 
 def _chain(second: str = "echo 2 > two") -> dict[str, Any]:
@@ -62,7 +67,10 @@ def test_an_ended_run_repeats_its_end_and_runs_nothing(shell) -> None:
 
 
 def test_a_stalled_run_repeats_its_status_until_somebody_acts(shell) -> None:
-    tasks = {"one": {"writes": "one", "do": f"test -e '{shell.folder}/ready'"}, "two": {"writes": "two", "do": "echo 2 > two", "phase": "later"}}
+    tasks = {
+        "one": {"writes": "one", "do": f"test -e '{shell.folder}/ready'"},
+        "two": {"writes": "two", "do": "echo 2 > two", "phase": "later"},
+    }
     shell.plan(tasks, phases=["one", {"later": {"gate": [{"phase": "one", "done": "100%"}]}}])
     shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
     log = shell.json("log", "r")
@@ -112,17 +120,24 @@ def test_a_journal_without_an_event_is_no_run(shell) -> None:
     shell.swarm("log", "r", "--verify")
 
 
-def test_requests_that_were_left_for_a_dead_scheduler_are_taken_up(shell, gate, following: Any) -> None:
+@on_linux
+def test_the_next_scheduler_ends_what_a_dead_one_left_running(shell, gate, following: Any) -> None:
     waits = gate("waits")
     tasks = {"slow": {"writes": "x", "do": waits.command}, "two": {"writes": "two", "do": "echo 2 > two", "phase": "later"}}
     shell.plan(tasks, phases=["one", {"later": {"gate": [{"approval": "alice"}]}}])
     process = shell.start("execute", "plan.yaml", "--run", "r")
     following(process)
-    waits.wait()
+    left = waits.wait()
     process.kill()
     process.communicate()
+    assert Path(f"/proc/{left}").exists()
     assert shell.json("status", "r")["state"] == "interrupted"
     shell.swarm("approve", "r", "later", "--who", "alice")
+    resumed = shell.start("resume", "r")
+    following(resumed)
+    waits.wait()
+    assert not Path(f"/proc/{left}/cwd").exists()
     waits.open()
-    shell.swarm("resume", "r")
+    resumed.communicate()
+    assert resumed.wait() == 0
     assert [(task["state"], task["attempts"]) for task in shell.json("status", "r")["tasks"]] == [("verified", 1)] * 2

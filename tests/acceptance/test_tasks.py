@@ -72,7 +72,8 @@ def test_a_red_check_refuses_with_what_it_saw(shell) -> None:
     red_before = {"writes": "made/was-red", "do": "mkdir -p made; echo x > made/was-red", "keep": [{"run": "false"}]}
     closing = {"writes": "*.txt", "do": "true", "closes": {"unfinished": "**"}}
     shell.plan(
-        {**tasks, "kept": kept, "red-before": red_before, "closing": closing}, gaps={"unfinished": {"files": "*.txt", "containing": "FIXME"}}
+        {**tasks, "kept": kept, "red-before": red_before, "closing": closing},
+        gaps={"unfinished": {"files": "*.txt", "containing": "FIXME"}},
     )
     shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
     assert shell.states("r") == {**dict.fromkeys([*tasks, "kept", "closing"], "failed"), "red-before": "verified"}
@@ -154,7 +155,10 @@ def test_handoffs_reach_those_that_need_them_under_the_full_name(shell) -> None:
 @pytest.mark.parametrize("payload", [r'{"text": "\ud800"}', '{"text": "' + "x" * 3_000_000 + '"}'], ids=["half a character", "3 MB"])
 def test_odd_text_in_a_payload_is_kept_or_refused_but_the_run_goes_on(shell, payload: str) -> None:
     shell.write("payload.json", payload)
-    tasks = {"say": {"writes": "say", "do": f"cat '{shell.folder}/payload.json' > $SWARM_HANDOFF"}, "good": {"writes": "x", "do": "echo > x"}}
+    tasks = {
+        "say": {"writes": "say", "do": f"cat '{shell.folder}/payload.json' > $SWARM_HANDOFF"},
+        "good": {"writes": "x", "do": "echo > x"},
+    }
     shell.plan(tasks)
     shell.swarm("execute", "plan.yaml", "--run", "r", status=None)
     states = shell.states("r")
@@ -228,7 +232,9 @@ def test_a_missing_command_pauses_the_run_until_it_is_installed(shell, place: st
     else:
         parts["phases"] = ["zero", {"one": {"gate": [{"run": "frobnicate"}]}}]
     shell.plan({"work": work, "early": {"writes": "early", "do": "true", "phase": "zero" if place == "gate" else "one"}}, **parts)
-    tool = shell.write("bin/elsewhere", '#!/bin/sh\nif [ "$1" = -w ]; then echo > made; else [ "$1" != -e ] || [ -e made ]; fi\n').with_name("frobnicate")
+    tool = shell.write(
+        "bin/elsewhere", '#!/bin/sh\nif [ "$1" = -w ]; then echo > made; else [ "$1" != -e ] || [ -e made ]; fi\n'
+    ).with_name("frobnicate")
     shell.environment["PATH"] = f"{tool.parent}:{os.environ['PATH']}"
     paused = shell.swarm("execute", "plan.yaml", "--run", "r", status=69)
     assert "frobnicate" in paused.stderr
@@ -248,7 +254,9 @@ def test_a_check_that_is_still_to_be_made_is_red_and_not_missing(shell) -> None:
     tasks["work"]["done_when"] = [{"run": "tools/check --all"}]
     shell.plan(tasks)
     shell.swarm("execute", "plan.yaml", "--run", "r")
-    assert shell.json("handoff", "work")["evidence"] == [{"check": "run: tools/check --all", "before": False, "after": True, "landed": True}]
+    assert shell.json("handoff", "work")["evidence"] == [
+        {"check": "run: tools/check --all", "before": False, "after": True, "landed": True}
+    ]
 
 
 # Gaps
@@ -266,11 +274,19 @@ def test_a_detector_that_fails_is_never_no_gaps(shell, command: str) -> None:
 HOSTILE = ["with space.txt", "quo'te.txt", 'dou"ble.txt', "$(touch pwned).txt", "`touch pwned`.txt", "semi;touch pwned.txt", "a&b|c.txt", "-rf.txt", "star*.txt", "{path}.txt", "[x].txt", "new\nline.txt", "tab\there.txt", "ümlaut.txt", "#hash.txt", "~home.txt", "back\\slash.txt"]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["sed -i.old s/TODO/done/ -- {path} && rm -- {path}.old", ["sed", "-i", "s/TODO/done/", "--", "{path}"]])
+@pytest.mark.parametrize(
+    "command", ["sed -i.old s/TODO/done/ -- {path} && rm -- {path}.old", ["sed", "-i", "s/TODO/done/", "--", "{path}"]]
+)
 def test_hostile_file_names_stay_file_names(shell, command: object) -> None:
     for name in HOSTILE:
         shell.write(f"ws/{name}", "TODO\n")
-    todo = {"for_each": "todo", "writes": "{path}", "do": {"command": command}, "goal": "Do {path}.", "done_when": [{"absent": "TODO", "in": "{path}"}]}
+    todo = {
+        "for_each": "todo",
+        "writes": "{path}",
+        "do": {"command": command},
+        "goal": "Do {path}.",
+        "done_when": [{"absent": "TODO", "in": "{path}"}],
+    }
     shell.plan({"do": todo}, gaps={"todo": {"files": "*.txt", "containing": "TODO"}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
     assert shell.states("r") == {f"do[{name}]": "verified" for name in HOSTILE}
@@ -338,7 +354,12 @@ def test_a_gate_that_can_no_longer_open_stalls_the_run(shell) -> None:
 
 def test_a_second_run_finds_what_is_done_and_hands_it_on_again(shell) -> None:
     tasks: dict[str, Any] = {
-        "count": {"writes": "n", "do": """echo '{"n": 3}' > $SWARM_HANDOFF; echo 3 > n""", "done_when": [{"exists": "n"}], "hands": "Count"},
+        "count": {
+            "writes": "n",
+            "do": """echo '{"n": 3}' > $SWARM_HANDOFF; echo 3 > n""",
+            "done_when": [{"exists": "n"}],
+            "hands": "Count",
+        },
         "plain": {"writes": "p", "do": "echo p > p", "done_when": [{"exists": "p"}]},
         "use": {"writes": "used.json", "needs": "count", "do": "cat $SWARM_INBOX > used.json"},
     }

@@ -34,7 +34,12 @@ def test_a_running_run_answers_every_question(shell, gate, following: Follow) ->
     shell.plan(
         {
             "first": {"writes": "first.txt", "do": "echo x > first.txt", "done_when": [{"exists": "first.txt"}]},
-            "slow": {"writes": "todo.txt", "do": f"{waits.command}; echo done > todo.txt", "needs": "first", "closes": {"todo": "todo.txt"}},
+            "slow": {
+                "writes": "todo.txt",
+                "do": f"{waits.command}; echo done > todo.txt",
+                "needs": "first",
+                "closes": {"todo": "todo.txt"},
+            },
             "last": {"writes": "last.txt", "do": "echo x > last.txt", "needs": "slow"},
         },
         gaps={"todo": {"files": "*.txt", "containing": "TODO"}},

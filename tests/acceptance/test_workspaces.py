@@ -51,9 +51,7 @@ def _everything(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 def _contents(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts
-    }
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts}
 
 
 @pytest.mark.parametrize("prepare", [_plain, _committed, _dirty, _in_a_larger_repository], ids=["plain", "clean", "dirty", "below"])
@@ -131,7 +129,10 @@ def test_setup_runs_once_for_each_worktree_and_what_it_keeps_stays(shell) -> Non
 @pytest.mark.parametrize(
     ("workspace", "said"),
     [
-        ({"requires": ["true", "echo no tool here; exit 3"]}, "the plan requires `echo no tool here; exit 3`, which ended with 3: no tool here"),
+        (
+            {"requires": ["true", "echo no tool here; exit 3"]},
+            "the plan requires `echo no tool here; exit 3`, which ended with 3: no tool here",
+        ),
         ({"requires": ["frobnicate --version"]}, "`frobnicate --version`"),
         ({"setup": "echo broken; exit 4"}, "setup failed with status 4: echo broken; exit 4\nbroken"),
     ],
