@@ -10,7 +10,7 @@ from typing import Any, Final
 import dspy
 
 from swarm.agents.specialist import Specialist
-from swarm.errors import ContractBreach, ProcedureFailed, ScopeBreach
+from swarm.errors import AttemptTimedOut, ContractBreach, ProcedureFailed, ScopeBreach
 from swarm.plans.code_patterns import PatternError, Rule, language_of, read_rules, rewrite
 from swarm.plans.schema import Codemod, Command, Procedure, Template
 from swarm.signatures.brief import Brief, Inbox
@@ -35,9 +35,11 @@ class CommandProcedure(Specialist):
         answer.unlink(missing_ok=True)
         outcome = await desk.run(self.command)
         require_runnable(self.command, outcome)
+        said = outcome.output.strip()[-_SHOWN:]
+        if outcome.timed_out:
+            raise AttemptTimedOut(f"`{command_text(self.command)}` took longer than {desk.seconds:g} s and was ended:\n{said}")
         if outcome.status != 0:
-            how = "took too long" if outcome.timed_out else f"ended with {outcome.status}"
-            raise ProcedureFailed(f"`{command_text(self.command)}` {how}:\n{outcome.output.strip()[-_SHOWN:]}")
+            raise ProcedureFailed(f"`{command_text(self.command)}` ended with {outcome.status}:\n{said}")
         return dspy.Prediction(handoff=_written(answer))
 
 

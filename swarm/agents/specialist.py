@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or the first use asks the network for a price table
 
-import dspy  # noqa: E402 - after the variable that it reads
+import dspy  # after the variable that it reads
 
-from swarm.signatures.brief import Brief, Inbox  # noqa: E402
-from swarm.workspace.desk import Desk  # noqa: E402
+from swarm.signatures.brief import Brief, Inbox
+from swarm.workspace.desk import Desk
 
 __all__ = ["Perform", "Specialist"]
 

@@ -88,13 +88,13 @@ def _unlike(value: Any, shape: Any, where: str = "") -> list[str]:
     return [] if fits else [f"{where}: {value!r} is no {shape}"]
 
 
-def _check(shell, words: list[str], status: int | None = 0) -> Any:
+def _check(shell: Any, words: list[str], status: int | None = 0) -> Any:
     document = json.loads(shell.swarm(*words, "--json", status=status).stdout)
     assert _unlike(document, DOCUMENTS[words[0]]) == []
     return document
 
 
-def _plan(shell, slow: str, last: str) -> None:
+def _plan(shell: Any, slow: str, last: str) -> None:
     shell.write("ws/a.txt", "TODO\n")
     tasks = {
         "say": {"writes": "n", "do": """echo '{"n": 1}' > $SWARM_HANDOFF; echo 1 > n""", "hands": "Count", "done_when": [{"exists": "n"}]},
@@ -113,7 +113,7 @@ def _plan(shell, slow: str, last: str) -> None:
     )
 
 
-def _all_documents(shell, handed_over: str = "c.say") -> dict[str, Any]:
+def _all_documents(shell: Any, handed_over: str = "c.say") -> dict[str, Any]:
     words = (["status"], ["phases"], ["gaps"], ["runs"], ["explain", "c.last"], ["handoffs"], ["handoff", handed_over])
     documents = {one[0]: _check(shell, list(one)) for one in words}
     assert documents["phases"] == documents["status"]["phases"]
@@ -124,7 +124,7 @@ def _all_documents(shell, handed_over: str = "c.say") -> dict[str, Any]:
     return documents
 
 
-def test_the_documents_of_a_running_run(shell, gate, following: Any) -> None:
+def test_the_documents_of_a_running_run(shell: Any, gate: Any, following: Any) -> None:
     waits = gate("waits")
     _plan(shell, waits.command, "echo > z")
     process = shell.start("execute", "plan.yaml", "--run", "r")
@@ -141,7 +141,7 @@ def test_the_documents_of_a_running_run(shell, gate, following: Any) -> None:
 
 
 @pytest.mark.parametrize(("last", "status", "state"), [("echo > z", 0, "complete"), ("false", 1, "incomplete")])
-def test_the_documents_of_an_ended_run(shell, last: str, status: int, state: str) -> None:
+def test_the_documents_of_an_ended_run(shell: Any, last: str, status: int, state: str) -> None:
     _plan(shell, "true", last)
     executed = shell.swarm("execute", "plan.yaml", "--run", "r", status=status)
     assert executed.stdout == "r\n"
@@ -169,7 +169,7 @@ def test_the_documents_of_an_ended_run(shell, last: str, status: int, state: str
     assert all({"seq", "at", "kind"} <= event.keys() for event in log)
 
 
-def test_the_document_of_a_proof(shell) -> None:
+def test_the_document_of_a_proof(shell: Any) -> None:
     _plan(shell, "true", "true")
     document = _check(shell, ["validate", "plan.yaml"])
     assert (document["ok"], document["problems"], document["tasks"], document["gaps"]) == (True, [], 5, {"found": 1, "covered": 1})
@@ -185,7 +185,7 @@ def test_the_document_of_a_proof(shell) -> None:
     assert not (shell.folder / ".swarm").exists()
 
 
-def test_execute_makes_an_id_up_and_prints_it_first(shell) -> None:
+def test_execute_makes_an_id_up_and_prints_it_first(shell: Any) -> None:
     shell.plan({"one": {"writes": "x", "do": "echo > x"}})
     ids = [shell.swarm("execute", "plan.yaml").stdout for _ in range(2)]
     assert all(text.startswith("p-") and text.count("\n") == 1 for text in ids)
@@ -193,7 +193,7 @@ def test_execute_makes_an_id_up_and_prints_it_first(shell) -> None:
     assert shell.json("status")["run"] == ids[1].strip()
 
 
-def test_a_dry_run_prints_its_decisions_and_makes_nothing(shell) -> None:
+def test_a_dry_run_prints_its_decisions_and_makes_nothing(shell: Any) -> None:
     _plan(shell, "true", "true")
     before = sorted(shell.folder.rglob("*"))
     rehearsed = shell.swarm("execute", "plan.yaml", "--dry-run", "--parallel", "1")
@@ -212,7 +212,7 @@ def test_a_dry_run_prints_its_decisions_and_makes_nothing(shell) -> None:
     assert sorted(shell.folder.rglob("*")) == before
 
 
-def test_the_rest_of_the_looking_commands_print_one_document(shell) -> None:
+def test_the_rest_of_the_looking_commands_print_one_document(shell: Any) -> None:
     assert {row["name"] for row in shell.json("agents")} >= {"code-generator", "qa-validator"}
     assert [row["name"] for row in shell.json("agents", "qa-validator")] == ["qa-validator"]
     assert all(row.keys() == {"name", "ok", "text"} for row in shell.json("doctor"))

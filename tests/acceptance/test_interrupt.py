@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def _is_gone(pid: int) -> bool:
         return True
 
 
-def _slow_run(shell, waits) -> None:
+def _slow_run(shell: Any, waits: Any) -> None:
     """One task that waits, one before it and one behind it."""
     shell.plan(
         {
@@ -34,7 +35,7 @@ def _slow_run(shell, waits) -> None:
     )
 
 
-def _completes(shell, waits) -> None:
+def _completes(shell: Any, waits: Any) -> None:
     """The run is `interrupted`, and goes on without doing anything twice."""
     status = shell.json("status", "r")
     assert (status["state"], [task["attempts"] for task in status["tasks"]]) == ("interrupted", [1, 0, 0])
@@ -48,7 +49,7 @@ def _completes(shell, waits) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_cuts_the_running_attempt_off(shell, gate, following: Follow, number: signal.Signals) -> None:
+def test_one_signal_cuts_the_running_attempt_off(shell: Any, gate: Any, following: Follow, number: signal.Signals) -> None:
     waits = gate("waits")
     _slow_run(shell, waits)
     process = shell.start("execute", "plan.yaml", "--run", "r")
@@ -67,7 +68,7 @@ def test_one_signal_cuts_the_running_attempt_off(shell, gate, following: Follow,
 
 @on_linux
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_two_signals_end_everything_at_once(shell, gate, following: Follow, number: signal.Signals) -> None:
+def test_two_signals_end_everything_at_once(shell: Any, gate: Any, following: Follow, number: signal.Signals) -> None:
     waits, away = gate("waits"), gate("away")
     shell.write("away.sh", f"trap '' INT TERM HUP; {away.command}")
     _slow_run(shell, waits)
@@ -88,7 +89,7 @@ def test_two_signals_end_everything_at_once(shell, gate, following: Follow, numb
     _completes(shell, waits)
 
 
-def test_what_is_landing_when_the_signal_comes_lands(shell, following: Follow) -> None:
+def test_what_is_landing_when_the_signal_comes_lands(shell: Any, following: Follow) -> None:
     shell.plan({f"t{number}": QUICK | {"writes": f"c.t{number}"} for number in range(12)}, limits={"parallel": 4})
     process = shell.start("execute", "plan.yaml", "--run", "r")
     lines = following(process)
@@ -105,7 +106,7 @@ def test_what_is_landing_when_the_signal_comes_lands(shell, following: Follow) -
     assert len(shell.landed("r")) == 12
 
 
-def test_a_signal_while_the_final_tree_is_measured_does_not_end_the_run(shell, gate, following: Follow) -> None:
+def test_a_signal_while_the_final_tree_is_measured_does_not_end_the_run(shell: Any, gate: Any, following: Follow) -> None:
     waits = gate("waits")
     shell.plan({"first": {"writes": "x", "do": "echo x > x"}}, success=[{"run": waits.command}])
     process = shell.start("execute", "plan.yaml", "--run", "r")
@@ -121,7 +122,7 @@ def test_a_signal_while_the_final_tree_is_measured_does_not_end_the_run(shell, g
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_run_exists_leaves_no_run(shell, gate, following: Follow, number: signal.Signals) -> None:
+def test_a_signal_before_the_run_exists_leaves_no_run(shell: Any, gate: Any, following: Follow, number: signal.Signals) -> None:
     waits = gate("waits")
     shell.plan({"first": {"writes": "x", "do": "echo x > x"}}, gaps={"listed": {"listed_by": waits.command}})
     process = shell.start("execute", "plan.yaml", "--run", "r")

@@ -31,12 +31,12 @@ ESCAPES = {
 }
 
 
-def _template(shell, name: str, text: str, **more: Any) -> dict[str, Any]:
+def _template(shell: Any, name: str, text: str, **more: Any) -> dict[str, Any]:
     shell.write(f"templates/{name}.j2", text)
     return {"writes": f"out/{name}", "do": {"template": f"templates/{name}.j2", "to": f"out/{name}", **more}}
 
 
-def test_a_template_sees_brief_inbox_and_what_it_is_given(shell) -> None:
+def test_a_template_sees_brief_inbox_and_what_it_is_given(shell: Any) -> None:
     tasks: dict[str, Any] = {
         "count": {"writes": "n", "do": """echo '{"n": 3}' > $SWARM_HANDOFF""", "hands": "Count"},
         "show": _template(shell, "show", SEES, **{"with": {"title": "größe", "list": [1, 2]}}) | {"needs": "count", "hands": "Shown"},
@@ -51,7 +51,7 @@ def test_a_template_sees_brief_inbox_and_what_it_is_given(shell) -> None:
 
 
 @pytest.mark.parametrize("texts", [{name: text for name, (text, _) in FAULTS.items()}, ESCAPES], ids=["faults", "escapes"])
-def test_a_template_that_fails_refuses_the_attempt_with_its_reason(shell, texts: dict[str, str]) -> None:
+def test_a_template_that_fails_refuses_the_attempt_with_its_reason(shell: Any, texts: dict[str, str]) -> None:
     shell.write("templates/secret.txt", "not named by the plan")
     tasks = {name: _template(shell, name, text) for name, text in texts.items()}
     count = {"writes": "n", "do": """echo '{"n": 3}' > $SWARM_HANDOFF"""}
@@ -77,13 +77,13 @@ def test_a_template_that_fails_refuses_the_attempt_with_its_reason(shell, texts:
         ("{% include 'other.j2' %}", "other.j2"),
     ],
 )
-def test_a_template_that_is_none_is_refused_with_the_plan(shell, text: str, said: str) -> None:
+def test_a_template_that_is_none_is_refused_with_the_plan(shell: Any, text: str, said: str) -> None:
     shell.plan({"show": _template(shell, "show", text)})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=2)
     assert (refused.stdout, "templates/show.j2" in refused.stderr, said in refused.stderr) == ("", True, True)
 
 
-def test_a_template_writes_no_further_than_its_scope(shell) -> None:
+def test_a_template_writes_no_further_than_its_scope(shell: Any) -> None:
     through = [{"command": "ln -s .. sub"}, {"template": "templates/show.j2", "to": "sub/f"}]
     out = _template(shell, "show", "x")
     shell.plan({"out": out | {"writes": "elsewhere"}, "link": {"writes": ["sub", "sub/**"], "do": through}, "inside": out})
@@ -101,7 +101,7 @@ fix: say($A)
 """
 
 
-def test_a_codemod_changes_code_and_nothing_that_looks_like_it(shell) -> None:
+def test_a_codemod_changes_code_and_nothing_that_looks_like_it(shell: Any) -> None:
     shell.write("rules/no-print.yml", PRINTS)
     for path, text in {
         "a.py": "print(1)\n# print(2)\ntext = 'print(3)'\nif x:\n    print('é')\n",
@@ -132,7 +132,7 @@ def test_a_codemod_changes_code_and_nothing_that_looks_like_it(shell) -> None:
     "text",
     ["[", "rule: {}", "id: x\nlanguage: klingon\nrule: {pattern: x}\nfix: y", "id: x\nlanguage: python\nrule: {nonsense: 1}\nfix: y", ""],
 )
-def test_rules_that_are_none_are_refused_with_the_plan(shell, text: str) -> None:
+def test_rules_that_are_none_are_refused_with_the_plan(shell: Any, text: str) -> None:
     shell.write("rules/r.yml", text)
     shell.plan({"mod": {"writes": "**", "do": {"codemod": "rules/r.yml"}}})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=2)

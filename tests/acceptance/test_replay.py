@@ -6,14 +6,14 @@ from typing import Any
 CONTRACTS = {"Count": {"n": "int", "took": {"type": "float", "measured": True, "ge": 0, "le": 10, "default": 0.0}}}
 
 
-def _kept(shell) -> dict[str, bytes]:
+def _kept(shell: Any) -> dict[str, bytes]:
     """All that a run's folder holds on disk."""
     folder = shell.folder / ".swarm/runs/r"
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _outside(shell, name: str, value: str = "1") -> Path:
-    return shell.write(name, value)
+def _outside(shell: Any, name: str, value: str = "1") -> Path:
+    return Path(shell.write(name, value))
 
 
 def _counting(source: Path, field: str = "n") -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _by_task(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {handoff["task"].removeprefix("c."): handoff for handoff in document["handoffs"]}
 
 
-def test_deterministic_work_is_the_same_again_and_nothing_is_written(shell) -> None:
+def test_deterministic_work_is_the_same_again_and_nothing_is_written(shell: Any) -> None:
     tasks = {
         "one": {"writes": "one", "do": """echo 1 > one; echo '{"n": 1}' > $SWARM_HANDOFF""", "hands": "Count"},
         "two": {"writes": "two", "needs": "one", "do": "cat one $SWARM_INBOX > two", "done_when": [{"run": "test -s two"}]},
@@ -46,7 +46,7 @@ def test_deterministic_work_is_the_same_again_and_nothing_is_written(shell) -> N
     assert (_kept(shell), shell.git("for-each-ref")) == (before, head)
 
 
-def test_a_difference_is_named_by_field_check_or_patch(shell) -> None:
+def test_a_difference_is_named_by_field_check_or_patch(shell: Any) -> None:
     numbers = {name: _outside(shell, name) for name in ("payload", "patch", "fails", "check")}
     tasks = {
         "payload": _counting(numbers["payload"]) | {"writes": "out"},
@@ -78,7 +78,7 @@ def test_a_difference_is_named_by_field_check_or_patch(shell) -> None:
     assert _kept(shell) == before
 
 
-def test_measured_fields_are_checked_and_not_compared(shell) -> None:
+def test_measured_fields_are_checked_and_not_compared(shell: Any) -> None:
     took = _outside(shell, "took", "1.5")
     shell.plan({"count": _counting(took, "took")}, contracts=CONTRACTS)
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -89,7 +89,7 @@ def test_measured_fields_are_checked_and_not_compared(shell) -> None:
     assert "took: Input should be less than or equal to 10" in replayed["differences"][0]["replayed"]
 
 
-def test_another_plan_shows_what_an_edit_would_change(shell) -> None:
+def test_another_plan_shows_what_an_edit_would_change(shell: Any) -> None:
     tasks: dict[str, Any] = {
         "count": {"writes": "n", "do": """echo 1 > n; echo '{"n": 1}' > $SWARM_HANDOFF""", "hands": "Count"},
         "plain": {"writes": "p", "do": "echo p > p", "done_when": [{"exists": "p"}]},
@@ -111,7 +111,7 @@ def test_another_plan_shows_what_an_edit_would_change(shell) -> None:
     assert _kept(shell) == before
 
 
-def test_a_replay_starts_from_the_recorded_base_and_not_from_the_head(shell) -> None:
+def test_a_replay_starts_from_the_recorded_base_and_not_from_the_head(shell: Any) -> None:
     tasks = {
         "first": {"writes": "n", "do": "test ! -e n && echo 1 > n"},
         "then": {"writes": "m", "needs": "first", "do": "ls > m"},
@@ -122,7 +122,7 @@ def test_a_replay_starts_from_the_recorded_base_and_not_from_the_head(shell) -> 
     shell.swarm("replay", "r")
 
 
-def test_the_plans_files_are_those_of_the_run(shell) -> None:
+def test_the_plans_files_are_those_of_the_run(shell: Any) -> None:
     tool = shell.write("tools/make.sh", "echo one > out\n")
     shell.plan({"make": {"writes": "out", "do": "sh $SWARM_PLAN_DIR/tools/make.sh"}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -132,7 +132,7 @@ def test_the_plans_files_are_those_of_the_run(shell) -> None:
     assert (replayed["same"], replayed["patch_same"]) == (False, False)
 
 
-def test_a_satisfied_handoff_is_the_same_by_definition(shell) -> None:
+def test_a_satisfied_handoff_is_the_same_by_definition(shell: Any) -> None:
     shell.write("ws/p", "p\n")
     shell.plan({"plain": {"writes": "p", "do": "date > p", "done_when": [{"exists": "p"}]}})
     shell.swarm("execute", "plan.yaml", "--run", "r")

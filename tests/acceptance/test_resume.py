@@ -15,11 +15,11 @@ def _chain(second: str = "echo 2 > two") -> dict[str, Any]:
 PAUSING = ["one", {"later": {"gate": [{"phase": "one", "done": "100%"}, {"approval": "alice"}]}}]
 
 
-def _ended_at(shell) -> list[int]:
+def _ended_at(shell: Any) -> list[int]:
     return [event["seq"] for event in shell.json("log", "r") if event["kind"] in ("run_ended", "scheduler_started")]
 
 
-def test_an_edit_of_the_plan_is_named_and_not_used(shell) -> None:
+def test_an_edit_of_the_plan_is_named_and_not_used(shell: Any) -> None:
     shell.write("tools/two.sh", "echo 2 > two\n")
     tasks = _chain("sh $SWARM_PLAN_DIR/tools/two.sh") | {"same": {"writes": "same", "do": "echo > same"}}
     shell.plan(tasks, phases=PAUSING)
@@ -34,7 +34,7 @@ def test_an_edit_of_the_plan_is_named_and_not_used(shell) -> None:
     assert shell.json("log", "r")[0]["parallel"] == 3
 
 
-def test_a_plan_that_is_gone_or_broken_does_not_stop_a_resume(shell) -> None:
+def test_a_plan_that_is_gone_or_broken_does_not_stop_a_resume(shell: Any) -> None:
     plan = shell.plan(_chain(), phases=PAUSING)
     shell.swarm("execute", "plan.yaml", "--run", "r", status=75)
     plan.write_text("no: plan")
@@ -44,9 +44,14 @@ def test_a_plan_that_is_gone_or_broken_does_not_stop_a_resume(shell) -> None:
     shell.swarm("resume", "r")
 
 
-def test_only_holds_when_the_run_is_resumed(shell) -> None:
+def test_only_holds_when_the_run_is_resumed(shell: Any) -> None:
     ready = f"test -e '{shell.folder}/ready'"
-    shell.plan({"one": {"writes": "one", "do": f"{ready} && echo 1 > one"}, "two": {"writes": "two", "do": "echo 2 > two", "needs": "one"}, "aside": {"writes": "x", "do": "echo > x"}})  # fmt: skip
+    tasks = {
+        "one": {"writes": "one", "do": f"{ready} && echo 1 > one"},
+        "two": {"writes": "two", "do": "echo 2 > two", "needs": "one"},
+        "aside": {"writes": "x", "do": "echo > x"},
+    }
+    shell.plan(tasks)
     shell.swarm("execute", "plan.yaml", "--run", "r", "--only", "c.two", status=1)
     assert shell.states("r") == {"one": "failed", "two": "blocked", "aside": "waiting"}
     shell.write("ready", "")
@@ -57,7 +62,7 @@ def test_only_holds_when_the_run_is_resumed(shell) -> None:
     assert "--only left it out" in shell.swarm("explain", "r", "aside").stdout
 
 
-def test_an_ended_run_repeats_its_end_and_runs_nothing(shell) -> None:
+def test_an_ended_run_repeats_its_end_and_runs_nothing(shell: Any) -> None:
     count = f"echo x >> '{shell.folder}/count'"
     shell.plan({"one": {"writes": "one", "do": f"{count}; echo > one"}}, success=[{"run": count}])
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -66,7 +71,7 @@ def test_an_ended_run_repeats_its_end_and_runs_nothing(shell) -> None:
     assert ((shell.folder / "count").read_text(), shell.json("log", "r")) == (seen, log)
 
 
-def test_a_stalled_run_repeats_its_status_until_somebody_acts(shell) -> None:
+def test_a_stalled_run_repeats_its_status_until_somebody_acts(shell: Any) -> None:
     tasks = {
         "one": {"writes": "one", "do": f"test -e '{shell.folder}/ready'"},
         "two": {"writes": "two", "do": "echo 2 > two", "phase": "later"},
@@ -83,7 +88,7 @@ def test_a_stalled_run_repeats_its_status_until_somebody_acts(shell) -> None:
     assert shell.json("status", "r")["state"] == "complete"
 
 
-def test_a_cancelled_run_is_not_resumed(shell) -> None:
+def test_a_cancelled_run_is_not_resumed(shell: Any) -> None:
     shell.plan(_chain(), phases=PAUSING)
     shell.swarm("execute", "plan.yaml", "--run", "r", status=75)
     shell.swarm("cancel", "r")
@@ -96,7 +101,7 @@ def test_a_cancelled_run_is_not_resumed(shell) -> None:
     assert (shell.folder / "ws/one").read_text() == "1\n"
 
 
-def test_leftovers_of_a_death_before_the_first_event_are_no_run(shell) -> None:
+def test_leftovers_of_a_death_before_the_first_event_are_no_run(shell: Any) -> None:
     shell.plan(_chain(), phases=PAUSING)
     folder = shell.folder / ".swarm/runs/r"
     (folder / "requests").mkdir(parents=True)
@@ -110,7 +115,7 @@ def test_leftovers_of_a_death_before_the_first_event_are_no_run(shell) -> None:
     assert [row["run"] for row in shell.json("runs")] == ["r"]
 
 
-def test_a_journal_without_an_event_is_no_run(shell) -> None:
+def test_a_journal_without_an_event_is_no_run(shell: Any) -> None:
     shell.plan(_chain(), phases=PAUSING)
     journal = shell.folder / ".swarm/runs/r/journal.db"
     journal.parent.mkdir(parents=True)
@@ -121,7 +126,7 @@ def test_a_journal_without_an_event_is_no_run(shell) -> None:
 
 
 @on_linux
-def test_the_next_scheduler_ends_what_a_dead_one_left_running(shell, gate, following: Any) -> None:
+def test_the_next_scheduler_ends_what_a_dead_one_left_running(shell: Any, gate: Any, following: Any) -> None:
     waits = gate("waits")
     tasks = {"slow": {"writes": "x", "do": waits.command}, "two": {"writes": "two", "do": "echo 2 > two", "phase": "later"}}
     shell.plan(tasks, phases=["one", {"later": {"gate": [{"approval": "alice"}]}}])

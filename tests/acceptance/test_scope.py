@@ -1,6 +1,7 @@
 """What leaves a task's scope by one path never lands, and everybody is told the path; the task beside it is not disturbed."""
 
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,13 @@ TRESPASSES = [
     ("spaces", "spaces/**", "echo x > 'two words  and more.txt'", "two words  and more.txt"),
 ]
 TIDY = """
-mkdir -p good/__pycache__ good/build && echo kept > good/kept.txt && echo x > good/__pycache__/m.pyc && echo x > build.log && echo x > good/build/o
+mkdir -p good/__pycache__ good/build && echo kept > good/kept.txt && echo x > good/__pycache__/m.pyc
+echo x > build.log && echo x > good/build/o
 mkdir -p .pytest_cache && echo x > .pytest_cache/c && mkfifo build.fifo.log
 """
 
 
-def _workspace(shell) -> None:
+def _workspace(shell: Any) -> None:
     for path in ("base.txt", "moved/a.txt", "tracked/t.txt"):
         shell.write(f"ws/{path}", f"{path}\n")
     shell.write("ws/.gitignore", "build/\n*.log\n")
@@ -49,7 +51,7 @@ def _workspace(shell) -> None:
         subprocess.run(["git", *identity, "commit", "-qm", "m"], cwd=folder, check=True)
 
 
-def test_one_path_outside_the_scope_and_nothing_lands(shell) -> None:
+def test_one_path_outside_the_scope_and_nothing_lands(shell: Any) -> None:
     _workspace(shell)
     trespassing = {name: {"writes": scope, "do": command} for name, scope, command, _ in TRESPASSES}
     shell.plan({**trespassing, "good": {"writes": "good/**", "do": TIDY, "done_when": [{"exists": "good/kept.txt"}]}})
@@ -67,7 +69,7 @@ def _names(path: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize("command", ["explain", "handoff", "status"])
-def test_a_person_is_told_the_path(shell, command: str) -> None:
+def test_a_person_is_told_the_path(shell: Any, command: str) -> None:
     shell.plan({"out": {"writes": "in/**", "do": "echo x > elsewhere.txt"}})
     shell.write("ws/base.txt", "x\n")
     shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
@@ -76,7 +78,7 @@ def test_a_person_is_told_the_path(shell, command: str) -> None:
     assert "elsewhere.txt" in shell.swarm("log", "r").stdout
 
 
-def test_a_path_that_a_terminal_would_obey_is_shown_harmless(shell) -> None:
+def test_a_path_that_a_terminal_would_obey_is_shown_harmless(shell: Any) -> None:
     shell.plan({"out": {"writes": "in/**", "do": r"""echo x > "$(printf 'red\033[31mline\nbreak')" """}})
     ended = shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
     shown = [ended.stderr, *(shell.swarm(*words).stdout for words in (("explain", "out"), ("handoff", "out"), ("log",), ("status",)))]

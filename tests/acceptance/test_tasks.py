@@ -10,11 +10,11 @@ import pytest
 on_linux = pytest.mark.skipif(not Path("/proc/self").exists(), reason="a grandchild that left its group is only found through /proc")
 
 
-def _events(shell, kind: str, run: str = "r") -> list[dict[str, Any]]:
+def _events(shell: Any, kind: str, run: str = "r") -> list[dict[str, Any]]:
     return [event for event in shell.json("log", run) if event["kind"] == kind]
 
 
-def _refusals(shell) -> dict[str, dict[str, Any]]:
+def _refusals(shell: Any) -> dict[str, dict[str, Any]]:
     """Short task name to its last refusal."""
     return {event["task"].removeprefix("c."): event["refused"] for event in _events(shell, "attempt_refused")}
 
@@ -44,12 +44,12 @@ RED = {
 }
 
 
-def _prepare(shell) -> None:
+def _prepare(shell: Any) -> None:
     for path, text in (("base.txt", "base\n"), ("todo.txt", "TODO\n"), ("unfinished.txt", "FIXME\n"), ("other.txt", "FIXME\n")):
         shell.write(f"ws/{path}", text)
 
 
-def test_every_kind_of_check_turns_from_red_to_green(shell) -> None:
+def test_every_kind_of_check_turns_from_red_to_green(shell: Any) -> None:
     _prepare(shell)
     tasks: dict[str, Any] = {name: MAKE | {"writes": f"made/c.{name}", "done_when": [check]} for name, check in GREEN.items()}
     tasks["absent"] |= {"writes": "todo.txt", "do": ": > todo.txt"}
@@ -65,7 +65,7 @@ def test_every_kind_of_check_turns_from_red_to_green(shell) -> None:
     assert shell.json("gaps", "r") == {"found": 2, "closed": 2, "open": []}
 
 
-def test_a_red_check_refuses_with_what_it_saw(shell) -> None:
+def test_a_red_check_refuses_with_what_it_saw(shell: Any) -> None:
     _prepare(shell)
     tasks = {name: MAKE | {"writes": f"made/c.{name}", "done_when": [check]} for name, (check, _) in RED.items()}
     kept = {"writes": "made/kept", "do": "mkdir -p made; echo x > made/kept", "keep": [{"run": "test ! -e made/kept"}]}
@@ -85,7 +85,7 @@ def test_a_red_check_refuses_with_what_it_saw(shell) -> None:
     assert shell.landed("r") == {"made/was-red": "A"}
 
 
-def test_what_a_check_writes_is_discarded(shell) -> None:
+def test_what_a_check_writes_is_discarded(shell: Any) -> None:
     check = {"run": "test ! -e litter && echo x > litter && test -e made"}
     shell.plan({"work": {"writes": "**", "do": "echo x > made", "done_when": [check], "keep": [check]}}, success=[check])
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -117,7 +117,7 @@ ODD_FILES = {
 }
 
 
-def test_a_payload_that_does_not_fit_its_contract_is_refused(shell) -> None:
+def test_a_payload_that_does_not_fit_its_contract_is_refused(shell: Any) -> None:
     contract = {"n": {"type": "int", "le": 10}, "x": {"type": "float", "default": 0.5}, "at": {"type": "path", "default": "p"}}
     tasks: dict[str, Any] = {
         name: {"writes": name, "do": f"{{ {made}; }} > $SWARM_HANDOFF", "hands": "Count"} for name, (made, _) in HANDOFFS.items()
@@ -134,7 +134,7 @@ def test_a_payload_that_does_not_fit_its_contract_is_refused(shell) -> None:
     assert shell.json("handoff", "r", "good")["payload"] == {"n": 10, "x": 0.5, "at": "p", "s": ""}
 
 
-def test_handoffs_reach_those_that_need_them_under_the_full_name(shell) -> None:
+def test_handoffs_reach_those_that_need_them_under_the_full_name(shell: Any) -> None:
     shell.write("ws/a.txt", "TODO\n")
     tasks = {
         "say": {"writes": "say", "do": """echo '{"text": "Grüße \\ud83d\\ude00 \\u0007"}' > "$SWARM_HANDOFF" """, "hands": "Said"},
@@ -153,7 +153,7 @@ def test_handoffs_reach_those_that_need_them_under_the_full_name(shell) -> None:
 
 
 @pytest.mark.parametrize("payload", [r'{"text": "\ud800"}', '{"text": "' + "x" * 3_000_000 + '"}'], ids=["half a character", "3 MB"])
-def test_odd_text_in_a_payload_is_kept_or_refused_but_the_run_goes_on(shell, payload: str) -> None:
+def test_odd_text_in_a_payload_is_kept_or_refused_but_the_run_goes_on(shell: Any, payload: str) -> None:
     shell.write("payload.json", payload)
     tasks = {
         "say": {"writes": "say", "do": f"cat '{shell.folder}/payload.json' > $SWARM_HANDOFF"},
@@ -172,15 +172,16 @@ def test_odd_text_in_a_payload_is_kept_or_refused_but_the_run_goes_on(shell, pay
 # Evidence and limits
 
 
-def test_the_evidence_of_a_refusal_reaches_the_next_attempt(shell) -> None:
+def test_the_evidence_of_a_refusal_reaches_the_next_attempt(shell: Any) -> None:
     first = 'if [ "$SWARM_ATTEMPT" = 1 ]; then'
     told = 'grep -q "{}" "$SWARM_BRIEF" && grep -q \'"attempt": 1\' "$SWARM_BRIEF"'
-    tasks = {
-        "check": {"do": f"{first} exit 0; fi; {told.format('a needle in it')} && echo > check", "done_when": [{"run": "test -e check || { echo a needle in it; false; }"}]},
+    check = {"run": "test -e check || { echo a needle in it; false; }"}
+    tasks: dict[str, Any] = {
+        "check": {"do": f"{first} exit 0; fi; {told.format('a needle in it')} && echo > check", "done_when": [check]},
         "procedure": {"do": f"{first} echo some words; exit 9; fi; {told.format('ended with 9:.nsome words')}"},
         "scope": {"do": f"{first} echo > elsewhere; exit; fi; {told.format('elsewhere was added')}"},
-        "contract": {"do": f"""{first} echo '[]' > $SWARM_HANDOFF; exit; fi; {told.format('a JSON object, not list')}"""},
-    }  # fmt: skip
+        "contract": {"do": f"{first} echo '[]' > $SWARM_HANDOFF; exit; fi; {told.format('a JSON object, not list')}"},
+    }
     shell.plan({name: {"writes": name, **task} for name, task in tasks.items()}, limits={"attempts": 2})
     shell.swarm("execute", "plan.yaml", "--run", "r")
     status = shell.json("status", "r")
@@ -200,7 +201,7 @@ def _is_gone(pid: int) -> bool:
 
 
 @on_linux
-def test_what_takes_too_long_is_ended_with_all_its_processes(shell, gate) -> None:
+def test_what_takes_too_long_is_ended_with_all_its_processes(shell: Any, gate: Any) -> None:
     gates = {name: gate(name) for name in ("attempt", "attempt-away", "check", "check-away")}
     for name in ("attempt-away", "check-away"):
         shell.write(f"{name}.sh", gates[name].command)
@@ -220,7 +221,7 @@ def test_what_takes_too_long_is_ended_with_all_its_processes(shell, gate) -> Non
 
 
 @pytest.mark.parametrize("place", ["procedure", "words", "check", "gate", "success"])
-def test_a_missing_command_pauses_the_run_until_it_is_installed(shell, place: str) -> None:
+def test_a_missing_command_pauses_the_run_until_it_is_installed(shell: Any, place: str) -> None:
     work: dict[str, Any] = {"writes": "made", "do": "echo > made"}
     parts: dict[str, Any] = {}
     if place in ("procedure", "words"):
@@ -249,8 +250,8 @@ def test_a_missing_command_pauses_the_run_until_it_is_installed(shell, place: st
     assert [(task["state"], task["attempts"]) for task in shell.json("status", "r")["tasks"]] == [("verified", 1)] * 2
 
 
-def test_a_check_that_is_still_to_be_made_is_red_and_not_missing(shell) -> None:
-    tasks = {"work": {"writes": "tools/**", "do": "mkdir tools; printf '#!/bin/sh\\n' > tools/check; chmod +x tools/check"}}
+def test_a_check_that_is_still_to_be_made_is_red_and_not_missing(shell: Any) -> None:
+    tasks: dict[str, Any] = {"work": {"writes": "tools/**", "do": "mkdir tools; printf '#!/bin/sh\\n' > tools/check; chmod +x tools/check"}}
     tasks["work"]["done_when"] = [{"run": "tools/check --all"}]
     shell.plan(tasks)
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -263,7 +264,7 @@ def test_a_check_that_is_still_to_be_made_is_red_and_not_missing(shell) -> None:
 
 
 @pytest.mark.parametrize("command", ["echo broken; exit 3", "frobnicate"])
-def test_a_detector_that_fails_is_never_no_gaps(shell, command: str) -> None:
+def test_a_detector_that_fails_is_never_no_gaps(shell: Any, command: str) -> None:
     shell.plan({"work": {"writes": "x", "do": "echo > x"}}, gaps={"listed": {"listed_by": command}})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=69)
     assert (refused.stdout, 'gap "listed"' in refused.stderr, command in refused.stderr) == ("", True, True)
@@ -271,13 +272,17 @@ def test_a_detector_that_fails_is_never_no_gaps(shell, command: str) -> None:
     assert shell.swarm("validate", "plan.yaml", status=69).stdout == ""
 
 
-HOSTILE = ["with space.txt", "quo'te.txt", 'dou"ble.txt', "$(touch pwned).txt", "`touch pwned`.txt", "semi;touch pwned.txt", "a&b|c.txt", "-rf.txt", "star*.txt", "{path}.txt", "[x].txt", "new\nline.txt", "tab\there.txt", "ümlaut.txt", "#hash.txt", "~home.txt", "back\\slash.txt"]  # fmt: skip
+HOSTILE = [
+    *("with space.txt", "quo'te.txt", 'dou"ble.txt', "$(touch pwned).txt", "`touch pwned`.txt", "semi;touch pwned.txt", "a&b|c.txt"),
+    *("-rf.txt", "star*.txt", "{path}.txt", "[x].txt", "new\nline.txt", "tab\there.txt", "ümlaut.txt", "#hash.txt", "~home.txt"),
+    "back\\slash.txt",
+]
 
 
 @pytest.mark.parametrize(
     "command", ["sed -i.old s/TODO/done/ -- {path} && rm -- {path}.old", ["sed", "-i", "s/TODO/done/", "--", "{path}"]]
 )
-def test_hostile_file_names_stay_file_names(shell, command: object) -> None:
+def test_hostile_file_names_stay_file_names(shell: Any, command: object) -> None:
     for name in HOSTILE:
         shell.write(f"ws/{name}", "TODO\n")
     todo = {
@@ -297,7 +302,7 @@ def test_hostile_file_names_stay_file_names(shell, command: object) -> None:
     assert explained.splitlines()[0] == "c.do[new\\x0aline.txt]  verified"
 
 
-def test_a_gap_that_first_appears_at_the_end_makes_the_run_incomplete(shell) -> None:
+def test_a_gap_that_first_appears_at_the_end_makes_the_run_incomplete(shell: Any) -> None:
     shell.write("ws/a.txt", "TODO\n")
     tasks = {
         "close": {"writes": "a.txt", "do": ": > a.txt", "closes": {"todo": "**"}},
@@ -315,7 +320,7 @@ def test_a_gap_that_first_appears_at_the_end_makes_the_run_incomplete(shell) -> 
 # Phases
 
 
-def test_what_a_phase_left_behind_is_debt_until_it_is_done(shell) -> None:
+def test_what_a_phase_left_behind_is_debt_until_it_is_done(shell: Any) -> None:
     ready = f"test -e '{shell.folder}/ready'"
     tasks = {
         "good": {"writes": "good", "do": "echo > good"},
@@ -335,7 +340,7 @@ def test_what_a_phase_left_behind_is_debt_until_it_is_done(shell) -> None:
     assert [phase["debt"] for phase in shell.json("phases", "r")] == [[], []]
 
 
-def test_a_gate_that_can_no_longer_open_stalls_the_run(shell) -> None:
+def test_a_gate_that_can_no_longer_open_stalls_the_run(shell: Any) -> None:
     tasks = {
         "bad": {"writes": "bad", "do": "exit 1"},
         "child": {"writes": "child", "do": "true", "needs": "bad"},
@@ -352,7 +357,7 @@ def test_a_gate_that_can_no_longer_open_stalls_the_run(shell) -> None:
 # The second time
 
 
-def test_a_second_run_finds_what_is_done_and_hands_it_on_again(shell) -> None:
+def test_a_second_run_finds_what_is_done_and_hands_it_on_again(shell: Any) -> None:
     tasks: dict[str, Any] = {
         "count": {
             "writes": "n",
@@ -383,7 +388,7 @@ def test_a_second_run_finds_what_is_done_and_hands_it_on_again(shell) -> None:
 
 
 @pytest.mark.parametrize(("what", "taken"), [("left", {"left", "top"}), ("c", {"base", "left", "right", "top"}), ("phase:two", {"right"})])
-def test_what_is_rolled_back_is_done_again(shell, what: str, taken: set[str]) -> None:
+def test_what_is_rolled_back_is_done_again(shell: Any, what: str, taken: set[str]) -> None:
     tasks = {
         "base": {"writes": "base", "do": "echo base > base"},
         "left": {"writes": "left", "do": "cat base > left", "needs": "base"},

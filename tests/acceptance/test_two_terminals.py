@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def _is_gone(pid: int) -> bool:
         return True
 
 
-def test_a_running_run_answers_every_question(shell, gate, following: Follow) -> None:
+def test_a_running_run_answers_every_question(shell: Any, gate: Any, following: Follow) -> None:
     waits = gate("waits")
     shell.write("ws/todo.txt", "TODO\n")
     shell.plan(
@@ -66,7 +67,7 @@ def test_a_running_run_answers_every_question(shell, gate, following: Follow) ->
 
 
 @on_linux
-def test_cancel_ends_the_run_and_the_whole_tree_of_its_commands(shell, gate, following: Follow) -> None:
+def test_cancel_ends_the_run_and_the_whole_tree_of_its_commands(shell: Any, gate: Any, following: Follow) -> None:
     waits, away = gate("waits"), gate("away")
     shell.write("away.sh", away.command)
     shell.plan(
@@ -89,7 +90,7 @@ def test_cancel_ends_the_run_and_the_whole_tree_of_its_commands(shell, gate, fol
     shell.swarm("cancel", "r", status=1)
 
 
-def test_an_approval_opens_a_gate_while_the_run_goes_on(shell, gate, following: Follow) -> None:
+def test_an_approval_opens_a_gate_while_the_run_goes_on(shell: Any, gate: Any, following: Follow) -> None:
     waits = gate("waits")
     tasks = {"slow": {"writes": "x", "do": waits.command}, "after": {"writes": "y", "do": "echo > y", "phase": "two"}}
     shell.plan(tasks, phases=["one", {"two": {"gate": [{"approval": "alice"}]}}])
@@ -105,7 +106,7 @@ def test_an_approval_opens_a_gate_while_the_run_goes_on(shell, gate, following: 
     assert [event["who"] for event in shell.json("log", "r") if event["kind"] == "approval_given"] == ["alice"]
 
 
-def test_a_failed_task_is_retried_while_the_run_goes_on(shell, gate, following: Follow) -> None:
+def test_a_failed_task_is_retried_while_the_run_goes_on(shell: Any, gate: Any, following: Follow) -> None:
     waits = gate("waits")
     tasks = {"slow": {"writes": "x", "do": waits.command}, "flaky": {"writes": "y", "do": f"test -e '{shell.folder}/ready'"}}
     shell.plan(tasks)
@@ -123,7 +124,7 @@ def test_a_failed_task_is_retried_while_the_run_goes_on(shell, gate, following: 
     assert shell.json("status", "r")["tasks"][1]["attempts"] == 1, "a retry gives the attempts back"
 
 
-def test_a_second_scheduler_is_told_who_has_the_run(shell, gate, following: Follow) -> None:
+def test_a_second_scheduler_is_told_who_has_the_run(shell: Any, gate: Any, following: Follow) -> None:
     waits = gate("waits")
     shell.plan({"slow": {"writes": "x", "do": waits.command}})
     process = shell.start("execute", "plan.yaml", "--run", "r")
@@ -138,7 +139,7 @@ def test_a_second_scheduler_is_told_who_has_the_run(shell, gate, following: Foll
     assert process.wait() == 0
 
 
-def test_a_run_pauses_for_an_approval_and_goes_on_with_it(shell) -> None:
+def test_a_run_pauses_for_an_approval_and_goes_on_with_it(shell: Any) -> None:
     tasks = {"first": {"writes": "x", "do": "echo > x"}, "after": {"writes": "y", "do": "echo > y", "phase": "two"}}
     shell.plan(tasks, phases=["one", {"two": {"gate": [{"phase": "one", "done": "100%"}, {"approval": "alice"}]}}])
     paused = shell.swarm("execute", "plan.yaml", "--run", "r", status=75)
@@ -154,7 +155,7 @@ def test_a_run_pauses_for_an_approval_and_goes_on_with_it(shell) -> None:
     assert approvals[0]["who"]
 
 
-def test_what_cannot_be_approved_or_retried_is_said(shell) -> None:
+def test_what_cannot_be_approved_or_retried_is_said(shell: Any) -> None:
     shell.plan({"first": {"writes": "x", "do": "echo > x"}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
     assert "asks for no approval" in shell.swarm("approve", "r", "one", status=2).stderr
@@ -164,7 +165,7 @@ def test_what_cannot_be_approved_or_retried_is_said(shell) -> None:
 
 
 @pytest.mark.xfail(strict=True, reason="swarm/cli/app.py: _lines_to_stderr meets the closed pipe, and click turns that into status 1")
-def test_whoever_stops_reading_the_progress_does_not_change_how_the_run_ends(shell) -> None:
+def test_whoever_stops_reading_the_progress_does_not_change_how_the_run_ends(shell: Any) -> None:
     shell.plan({"first": {"writes": "x", "do": "echo > x"}})
     process = shell.start("execute", "plan.yaml", "--run", "r")
     process.stderr.close()

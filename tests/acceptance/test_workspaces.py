@@ -5,11 +5,12 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 IDENTITY = ("-c", "user.name=n", "-c", "user.email=e@e", "-c", "init.defaultBranch=main")
-WORK = {"writes": "src/**", "do": "mkdir -p src && cat base.txt > src/new.txt", "done_when": [{"exists": "src/new.txt"}]}
+WORK: dict[str, Any] = {"writes": "src/**", "do": "mkdir -p src && cat base.txt > src/new.txt", "done_when": [{"exists": "src/new.txt"}]}
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -40,7 +41,7 @@ def _in_a_larger_repository(folder: Path) -> None:
 
 def _everything(folder: Path) -> dict[str, tuple[object, ...]]:
     """Path to kind, mode, size, time and content, of all that is in a folder, `.git` included."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for root, folders, names in os.walk(folder):
         for name in (*folders, *names):
             path = Path(root, name)
@@ -55,7 +56,7 @@ def _contents(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("prepare", [_plain, _committed, _dirty, _in_a_larger_repository], ids=["plain", "clean", "dirty", "below"])
-def test_a_run_works_beside_the_folder_and_promote_writes_into_it(shell, prepare: Callable[[Path], None]) -> None:
+def test_a_run_works_beside_the_folder_and_promote_writes_into_it(shell: Any, prepare: Callable[[Path], None]) -> None:
     folder = shell.write("ws/base.txt", "base\n").parent
     shell.write("ws/ignored.txt", "x\n")
     shell.write("ws/.gitignore", "ignored.txt\n")
@@ -77,7 +78,7 @@ def test_a_run_works_beside_the_folder_and_promote_writes_into_it(shell, prepare
     assert _everything(folder).items() == before.items()
 
 
-def test_an_empty_folder_can_be_worked_on(shell) -> None:
+def test_an_empty_folder_can_be_worked_on(shell: Any) -> None:
     (shell.folder / "ws").mkdir()
     shell.plan({"work": {"writes": "**", "do": "echo x > one.txt; mkdir -p a/b; echo y > a/b/two.txt"}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -87,7 +88,7 @@ def test_an_empty_folder_can_be_worked_on(shell) -> None:
     assert list((shell.folder / "ws").iterdir()) == []
 
 
-def test_a_run_from_within_its_workspace_leaves_its_home_out(shell) -> None:
+def test_a_run_from_within_its_workspace_leaves_its_home_out(shell: Any) -> None:
     shell.write("base.txt", "base\n")
     shell.plan({"work": WORK | {"do": WORK["do"] + " && test ! -e .swarm"}}, workspace=".")
     (shell.folder / "ws").rmdir()
@@ -98,7 +99,7 @@ def test_a_run_from_within_its_workspace_leaves_its_home_out(shell) -> None:
     assert (shell.folder / "src/new.txt").read_text() == "base\n"
 
 
-def test_workspace_wins_over_the_plans(shell) -> None:
+def test_workspace_wins_over_the_plans(shell: Any) -> None:
     shell.write("other/base.txt", "the other\n")
     shell.plan({"work": WORK})
     shell.swarm("execute", "plan.yaml", "--run", "r", "--workspace", "other")
@@ -107,7 +108,7 @@ def test_workspace_wins_over_the_plans(shell) -> None:
     assert list((shell.folder / "ws").iterdir()) == []
 
 
-def test_setup_runs_once_for_each_worktree_and_what_it_keeps_stays(shell) -> None:
+def test_setup_runs_once_for_each_worktree_and_what_it_keeps_stays(shell: Any) -> None:
     shell.write("ws/base.txt", "base\n")
     count = f"echo x >> '{shell.folder}/setups' && mkdir -p tools && echo 'made by setup' > tools/made"
     tasks = {name: {"writes": name, "do": f"cat tools/made > {name}", "done_when": [{"run": "test -s tools/made"}]} for name in "abc"}
@@ -138,14 +139,14 @@ def test_setup_runs_once_for_each_worktree_and_what_it_keeps_stays(shell) -> Non
     ],
     ids=["requires", "requires-missing", "setup"],
 )
-def test_what_is_missing_before_the_start_is_no_run(shell, workspace: dict[str, object], said: str) -> None:
+def test_what_is_missing_before_the_start_is_no_run(shell: Any, workspace: dict[str, object], said: str) -> None:
     shell.plan({"work": {"writes": "x", "do": "echo > x"}}, workspace={"path": "ws", **workspace}, gaps={"g": {"listed_by": "true"}})
     refused = shell.swarm("execute", "plan.yaml", "--run", "r", status=69)
     assert (refused.stdout, said in refused.stderr) == ("", True), refused.stderr
     assert shell.json("runs") == []
 
 
-def test_a_run_whose_setup_breaks_pauses_and_goes_on_once_it_is_mended(shell) -> None:
+def test_a_run_whose_setup_breaks_pauses_and_goes_on_once_it_is_mended(shell: Any) -> None:
     shell.plan({"work": {"writes": "x", "do": "echo > x"}}, workspace={"path": "ws", "setup": f"test -e '{shell.folder}/ready'"})
     assert "setup failed" in shell.swarm("execute", "plan.yaml", "--run", "r", status=69).stderr
     assert shell.json("status", "r")["state"] == "paused"
@@ -154,9 +155,9 @@ def test_a_run_whose_setup_breaks_pauses_and_goes_on_once_it_is_mended(shell) ->
     assert shell.json("status", "r")["tasks"][0]["attempts"] == 1
 
 
-def _changed_run(shell) -> Path:
+def _changed_run(shell: Any) -> Path:
     """A complete run that edits one file, deletes another and makes a third."""
-    folder = shell.write("ws/base.txt", "base\n").parent
+    folder: Path = shell.write("ws/base.txt", "base\n").parent
     shell.write("ws/old.txt", "old\n")
     shell.plan({"work": {"writes": "**", "do": "echo more >> base.txt; rm old.txt; echo new > new.txt; chmod +x new.txt"}})
     shell.swarm("execute", "plan.yaml", "--run", "r")
@@ -164,7 +165,7 @@ def _changed_run(shell) -> Path:
 
 
 @pytest.mark.parametrize("path", ["base.txt", "old.txt", "new.txt"])
-def test_promote_is_refused_when_a_path_has_changed_meanwhile(shell, path: str) -> None:
+def test_promote_is_refused_when_a_path_has_changed_meanwhile(shell: Any, path: str) -> None:
     folder = _changed_run(shell)
     (folder / path).write_text("my own\n")
     (folder / "unrelated.txt").write_text("harmless\n")
@@ -174,7 +175,7 @@ def test_promote_is_refused_when_a_path_has_changed_meanwhile(shell, path: str) 
     assert _everything(folder) == before
 
 
-def test_undo_is_refused_when_a_path_has_changed_since_the_promotion(shell) -> None:
+def test_undo_is_refused_when_a_path_has_changed_since_the_promotion(shell: Any) -> None:
     folder = _changed_run(shell)
     shell.swarm("promote", "r")
     assert (_contents(folder), os.access(folder / "new.txt", os.X_OK)) == ({"base.txt": "base\nmore\n", "new.txt": "new\n"}, True)
@@ -187,7 +188,7 @@ def test_undo_is_refused_when_a_path_has_changed_since_the_promotion(shell) -> N
     shell.swarm("promote", "--undo", "r", status=1)
 
 
-def test_promote_to_a_branch_leaves_the_files_alone(shell) -> None:
+def test_promote_to_a_branch_leaves_the_files_alone(shell: Any) -> None:
     folder = shell.write("ws/base.txt", "base\n").parent
     _committed(folder)
     shell.plan({"work": WORK})
@@ -201,7 +202,7 @@ def test_promote_to_a_branch_leaves_the_files_alone(shell) -> None:
     assert _git(folder, "log", "--format=%s", "main") == "first"
 
 
-def test_an_incomplete_run_is_promoted_on_demand_only(shell) -> None:
+def test_an_incomplete_run_is_promoted_on_demand_only(shell: Any) -> None:
     shell.write("ws/base.txt", "base\n")
     shell.plan({"work": WORK, "bad": {"writes": "y", "do": "exit 1"}})
     shell.swarm("execute", "plan.yaml", "--run", "r", status=1)
