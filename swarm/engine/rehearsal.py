@@ -14,6 +14,7 @@ from swarm.engine.events import Entry, Event, Measured
 from swarm.engine.gates import read_gate
 from swarm.engine.schedule import Decision, MeasureGate, OpenPhase, Room, StartAttempt, decide, describe
 from swarm.engine.state import State
+from swarm.plans import globs
 from swarm.plans.checks import Approval, Condition, FlagSet, GapClosed, MetricHolds, PhaseDone
 from swarm.plans.graph import Graph, PhaseNode
 from swarm.plans.problems import Problem
@@ -93,8 +94,11 @@ def _measured(state: State, condition: Condition) -> Measured:
 
 
 def _closers(state: State, condition: GapClosed) -> Iterator[str]:
+    """The tasks that may close something of what the condition asks about."""
+    asked = [globs.parse(text) for text in condition.in_ or ("**",)]
     for name, task in state.graph.tasks.items():
-        if any(closing.gap == condition.gap for closing in task.closes):
+        paths = [globs.parse(text) for closing in task.closes if closing.gap == condition.gap for text in closing.paths]
+        if any(globs.witness(path, one) is not None for path in paths for one in asked):
             yield name
 
 

@@ -15,6 +15,8 @@ from swarm.plans.load import Plan, load_plan
 from swarm.plans.order import critical_path, find_cycle
 from swarm.plans.problems import Problem
 from swarm.plans.proofs.coverage import blind_detectors, owners
+from swarm.plans.proofs.paths import unsafe_paths
+from swarm.plans.proofs.procedures import malformed_procedures
 from swarm.wiring.ground import Ground, lay_ground, links_of, materialise, snapshot_of, temporary_home, workspace_folder
 from swarm.wiring.site import Site
 from swarm.wiring.tasks import require_tasks
@@ -72,11 +74,12 @@ async def validate(site: Site, path: Path, workspace: str | None) -> Proof:
 
 
 def _before_detecting(plan: Plan) -> tuple[Problem, ...]:
-    """What is wrong whatever the workspace holds: a detector with a malformed glob must not run."""
+    """What is wrong whatever the workspace holds, if it is such that no detector should run: a malformed glob, pattern or rule."""
     if not plan.spec.gaps:
         return ()
-    fatal = {"unsafe-path", "wrong-type"}
-    return tuple(problem for problem in prove_plan(compile_plan(plan)) if problem.code in fatal) and prove_plan(compile_plan(plan))
+    graph = compile_plan(plan)
+    malformed = (*unsafe_paths(graph, {}), *malformed_procedures(graph))
+    return prove_plan(graph) if malformed else ()
 
 
 async def prove_on(plan: Plan, ground: Ground, commit: str, tree: str) -> Proof:
