@@ -6,8 +6,6 @@ Each shape is hard in its own way: `layers` in needs, `fan-out` in gaps, `chain`
 globs, phases and categories. The command's time includes starting Python, the snapshot and the detectors.
 """
 
-# ruff: noqa: T201 - a script that prints
-
 import argparse
 import subprocess
 import sys

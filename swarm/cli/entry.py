@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from swarm.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_RECORD, Bug, PlanRefused, SwarmError
 
@@ -19,7 +19,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run())
+    status = _run()
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
+    sys.exit(status)
 
 
 def _run() -> int:
@@ -32,7 +35,7 @@ def _run() -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        return 0
     except SwarmError as error:
         _tell(error)
         return error.exit_status
@@ -48,10 +51,12 @@ def _status(code: object) -> int:
     return code if isinstance(code, int) else 0 if code is None else EXIT_INCOMPLETE
 
 
-def _reader_left() -> int:
-    """Whoever read our output has gone; the interpreter must not complain when it flushes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _let_go(stream: TextIO) -> None:
+    """Where the reader has gone, what is left goes nowhere, so that the interpreter has nothing to complain of when it flushes."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _tell(error: SwarmError) -> None:

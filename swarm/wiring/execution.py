@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,6 +38,7 @@ from swarm.signatures.evidence import Verdict
 from swarm.signatures.handoff import Handoff
 from swarm.wiring.ground import Ground, lay_ground, materialise, snapshot_of, workspace_folder
 from swarm.wiring.proving import prove_on
+from swarm.wiring.signals import cancelled_by_signals, handled
 from swarm.wiring.site import Site, StoredRun, new_run_id, read_run
 from swarm.wiring.tasks import require_tasks
 from swarm.workspace.landing import Heads, head_ref
@@ -93,7 +94,7 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     site.home.create()
     folder = site.home.run(run)
     folder.create()
-    with lock.own(folder), _unless_begun(folder), _cancelled_by_signals():
+    with lock.own(folder), _unless_begun(folder), cancelled_by_signals():
         started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
         if sandbox.warning:
             watch.say(sandbox.warning)
@@ -184,7 +185,7 @@ async def resume(site: Site, run: str, watch: Watch) -> Outcome:
         RunOwned: another scheduler has it.
     """
     folder = read_run(site, run).folder
-    with lock.own(folder), _cancelled_by_signals():
+    with lock.own(folder), cancelled_by_signals():
         stored = read_run(site, run)
         state = stored.state
         if state.ended is not None and state.ended.state == "cancelled":
@@ -330,31 +331,8 @@ def _signals(runner: Runner) -> Iterator[None]:
         else:
             main.cancel()
 
-    with _handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    with handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         yield
-
-
-@contextmanager
-def _cancelled_by_signals() -> Iterator[None]:
-    """Before there is a run to interrupt: cancelling ends the commands of detectors and setup, too. SIGINT does so by itself."""
-    main = asyncio.current_task()
-    assert main is not None
-    with _handled(main.cancel, signal.SIGTERM, signal.SIGHUP):
-        yield
-
-
-@contextmanager
-def _handled(stop: Callable[[], object], *signals: signal.Signals) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for one in signals:
-        with suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: an embedding program handles its own
-            loop.add_signal_handler(one, stop)
-    try:
-        yield
-    finally:
-        for one in signals:
-            with suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.remove_signal_handler(one)
 
 
 def exit_status(outcome: Outcome) -> int:

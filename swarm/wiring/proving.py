@@ -18,6 +18,7 @@ from swarm.plans.proofs.coverage import blind_detectors, owners
 from swarm.plans.proofs.paths import unsafe_paths
 from swarm.plans.proofs.procedures import malformed_procedures
 from swarm.wiring.ground import Ground, lay_ground, links_of, materialise, snapshot_of, temporary_home, workspace_folder
+from swarm.wiring.signals import cancelled_by_signals
 from swarm.wiring.site import Site
 from swarm.wiring.tasks import require_tasks
 from swarm.workspace.sandbox import NoSandbox
@@ -64,6 +65,11 @@ async def validate(site: Site, path: Path, workspace: str | None) -> Proof:
     early = _before_detecting(plan)
     if stops_run(early):
         return Proof(plan, compile_plan(plan), early)
+    with cancelled_by_signals():
+        return await _proved_aside(site, plan, workspace)
+
+
+async def _proved_aside(site: Site, plan: Plan, workspace: str | None) -> Proof:
     async with temporary_home() as (home, repository):
         snapshot = await snapshot_of(plan, workspace_folder(plan, workspace, site.folder), repository, home, site)
         excludes = home.path / "exclude"

@@ -13,6 +13,7 @@ from swarm.plans.graph import Graph, compile_plan
 from swarm.plans.load import Plan, load_plan
 from swarm.replay import Replayed, Replayer
 from swarm.wiring.ground import lay_ground, materialise, temporary_home
+from swarm.wiring.signals import cancelled_by_signals
 from swarm.wiring.site import Site, StoredRun, read_run
 from swarm.wiring.tasks import task_named
 from swarm.workspace.repository import open_repository
@@ -38,6 +39,12 @@ async def replay(site: Site, run: str | None, task: str | None, plan: Path | Non
     names = _names(stored, task)
     graph, files = _definitions(stored, plan)
     _require_runnable(graph, names)
+    with cancelled_by_signals():
+        return stored.folder.run, await _again(site, stored, graph, files, names)
+
+
+async def _again(site: Site, stored: StoredRun, graph: Graph, files: Plan, names: Sequence[str]) -> tuple[Replayed, ...]:
+    """On the ground of the run, in worktrees of its home; what is written beside them is temporary."""
     async with temporary_home() as (scratch, _):
         materialise(files, scratch.path / "plan")
         excludes = scratch.path / "exclude"
@@ -54,7 +61,7 @@ async def replay(site: Site, run: str | None, task: str | None, plan: Path | Non
             plan_files=files.files,
             scratch=scratch.path / "scratch",
         )
-        return stored.folder.run, await Replayer(stored.state, graph, performer, ground.judge).replay(names)
+        return await Replayer(stored.state, graph, performer, ground.judge).replay(names)
 
 
 def _names(stored: StoredRun, task: str | None) -> Sequence[str]:

@@ -170,11 +170,12 @@ def test_a_home_that_cannot_be_made(shell: Any, home: str, status: int) -> None:
     assert _files(shell.folder) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_home_that_cannot_be_written_can_be_looked_at(desk: Any) -> None:
     folders = [path for path in (desk.folder / ".swarm").rglob("*") if path.is_dir()] + [desk.folder / ".swarm"]
     for folder in folders:
         folder.chmod(0o500)
+    if os.access(folders[-1], os.W_OK):
+        pytest.skip("whoever runs this may write everywhere, as root may")
     try:
         assert desk.json("status")["state"] == "complete"
         desk.swarm("log", "--verify")

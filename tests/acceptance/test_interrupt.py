@@ -136,3 +136,25 @@ def test_a_signal_before_the_run_exists_leaves_no_run(shell: Any, gate: Any, fol
     for _ in ("on the snapshot", "on the final tree"):
         waits.open()
     shell.swarm("execute", "plan.yaml", "--run", "r")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [["validate", "plan.yaml"], ["execute", "plan.yaml", "--dry-run"], ["replay", "r"]], ids=" ".join)
+def test_a_signal_ends_what_a_command_has_started(
+    shell: Any, gate: Any, following: Follow, words: list[str], number: signal.Signals
+) -> None:
+    waits = gate("waits")
+    if words[0] == "replay":
+        shell.plan({"first": {"writes": "x", "do": f"if test -e '{shell.folder}/again'; then {waits.command}; fi; echo x > x"}})
+        shell.swarm("execute", "plan.yaml", "--run", "r")
+        shell.write("again", "")
+    else:
+        shell.plan({"first": {"writes": "x", "do": "echo x > x"}}, gaps={"listed": {"listed_by": waits.command}})
+    shell.environment["TMPDIR"] = str(shell.write("temporary/.keep", "").parent)
+    process = shell.start(*words)
+    following(process)
+    pid = waits.wait()
+    process.send_signal(number)
+    output, errors = process.communicate()
+    assert (process.wait(), output, errors, _is_gone(pid)) == (130, "", "", True)
+    assert [path.name for path in (shell.folder / "temporary").iterdir()] == [".keep"]

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 
 _MOST = 1 << 20
 
@@ -55,6 +56,7 @@ def _become(command: dict[str, object], streams: list[int]) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     os.chdir(str(command["folder"]))
     os.environ.clear()
+    tempfile.tempdir = None  # looked up by an import
     os.environ.update(command["environment"])  # type: ignore[call-overload] # JSON, from the tests
     sys.argv = ["swarm", *command["arguments"]]  # type: ignore[misc] # JSON, from the tests
 

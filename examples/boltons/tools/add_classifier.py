@@ -9,4 +9,4 @@ text = path.read_text(encoding="utf-8")
 end = re.search(r"^classifiers = \[.*?^(?=\])", text, re.M | re.S)
 if end is None:
     raise SystemExit(f"{path}: no list of classifiers")
-path.write_text(f'{text[:end.end()]}    "{classifier}",\n{text[end.end():]}', encoding="utf-8")
+path.write_text(f'{text[: end.end()]}    "{classifier}",\n{text[end.end() :]}', encoding="utf-8")
