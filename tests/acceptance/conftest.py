@@ -64,16 +64,17 @@ class Typed:
     def communicate(self, timeout: float = _PATIENCE_S) -> tuple[str, str]:
         """What is left on both streams, once the command has ended. It is killed when it takes too long."""
         errors: list[str] = []
-        reading = threading.Thread(target=lambda: errors.append(self.stderr.read()))
+        reading = threading.Thread(target=lambda: errors.append("" if self.stderr.closed else self.stderr.read()))
         patience = threading.Timer(timeout, self.kill)
         patience.daemon = True
         patience.start()
-        with self.stdout, self.stderr, self._client:
-            reading.start()
-            output = self.stdout.read()
-            reading.join()
-            self.wait(timeout)
+        reading.start()
+        output = self.stdout.read()
+        reading.join()
+        self.wait(timeout)
         patience.cancel()
+        for each in (self.stdout, self.stderr, self._client):
+            each.close()
         return output, errors[0]
 
     def send_signal(self, number: int) -> None:
@@ -203,11 +204,13 @@ def typist() -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SWARM_")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     script = Path(__file__).with_name("typist.py")
-    with subprocess.Popen([sys.executable, script, path], env=environment, stdout=subprocess.PIPE, text=True) as process:
+    command, pipe = [sys.executable, str(script), path], subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield path
-        process.kill()
+        process.stdin.close()
     shutil.rmtree(folder)
 
 

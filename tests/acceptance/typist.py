@@ -8,6 +8,7 @@ sends the command as JSON with the descriptors of its standard streams, and read
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -17,12 +18,12 @@ _MOST = 1 << 20
 
 
 def _serve(path: str) -> None:
-    """Returns in the process of a command, and there only."""
+    """Returns in the process of a command, and there only. Ends with whoever started us, however they end: that closes our input."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
         print("ready", flush=True)
-        while True:
+        while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
             client, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()
@@ -30,6 +31,7 @@ def _serve(path: str) -> None:
                 _attend(client)
                 return
             client.close()
+    sys.exit()
 
 
 def _attend(client: socket.socket) -> None:
