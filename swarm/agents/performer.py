@@ -23,6 +23,10 @@ from swarm.workspace.repository import is_there
 __all__ = ["InProcessPerformer"]
 
 
+_LAST_WORDS_S = 2.0
+"""A command that is ended at the attempt's limit leaves its output as evidence; this is the time to read it."""
+
+
 @dataclass(slots=True)
 class InProcessPerformer:
     """Runs each attempt as a coroutine of the scheduler's loop.
@@ -55,7 +59,7 @@ class InProcessPerformer:
 
         specialist = _specialist(assignment.task)
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self.seconds + _LAST_WORDS_S):
                 with dspy.context(disable_history=True, trace=None):
                     prediction = await specialist.acall(brief=assignment.brief, inbox=assignment.inbox, desk=desk)
         except TimeoutError as error:
@@ -79,6 +83,7 @@ class InProcessPerformer:
                 scratch=Path(folder),
                 variables=_laid_out(assignment, Path(folder)),
                 owner_of=self.owner_of,
+                deadline=asyncio.get_running_loop().time() + self.seconds,
             )
             try:
                 yield desk

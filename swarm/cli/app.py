@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import sys
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
@@ -59,6 +60,7 @@ def _top(
 
 def _call(work: Coroutine[Any, Any, _T]) -> _T:
     """Runs a coroutine to its end; an interrupt that nobody took up ends the command with its own status."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it remarks on children that an interrupt has ended under its hands
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):

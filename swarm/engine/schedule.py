@@ -174,7 +174,8 @@ def _not_waiting(state: State, task: str) -> Iterator[str]:
     record = state.tasks[task]
     if record.stage is Stage.FAILED:
         run = state.started.run if state.started else "RUN"
-        yield f"all {record.spent} attempts were refused; `swarm retry {run} {shlex.quote(task)}` gives them back"
+        which = "its only attempt was" if record.spent == 1 else f"all {record.spent} attempts were"
+        yield f"{which} refused; `swarm retry {run} {shlex.quote(task)}` gives them back"
         yield from _refusals(record.refusals)
     elif record.stage in FINISHED:
         yield from _finished(record)

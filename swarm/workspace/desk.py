@@ -3,9 +3,11 @@
 It ends with its attempt: a thread that a time limit has left behind can no longer write through it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from swarm.errors import AttemptTimedOut, ScopeBreach
 from swarm.plans.globs import Glob
@@ -14,6 +16,8 @@ from swarm.workspace.files import read_beneath, write_beneath
 from swarm.workspace.processes import Outcome
 
 __all__ = ["Desk"]
+
+_SHORTEST_S: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class Desk:
         listing: the files that count, those that were written since the beginning among them.
         plan_files: the plan's own files, by path relative to the plan.
         seconds: what one command may take.
+        deadline: when the attempt's time is up, on the event loop's clock.
         variables: what every command of this attempt sees beside the run's environment.
         scratch: a folder outside the worktree for the attempt's own files.
         owner_of: the task that may write a path, if any.
@@ -40,6 +45,7 @@ class Desk:
     scratch: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     owner_of: Callable[[str], str | None] = lambda path: None
+    deadline: float | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
 
@@ -76,8 +82,9 @@ class Desk:
         return write_beneath(self.root, path, content)
 
     async def run(self, command: str | Sequence[str], seconds: float | None = None) -> Outcome:
-        """Runs a command in the worktree's root."""
-        limit = self.seconds if seconds is None else min(seconds, self.seconds)
+        """Runs a command in the worktree's root, at most until the attempt's time is up; its output is kept then, too."""
+        left = self.seconds if self.deadline is None else self.deadline - asyncio.get_running_loop().time()
+        limit = max(_SHORTEST_S, min(left, self.seconds, self.seconds if seconds is None else seconds))
         return await self.commands.run(command, self.root, limit, writable=(self.scratch,), extras=self.variables)
 
     def note(self, text: str) -> None:

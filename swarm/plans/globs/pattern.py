@@ -1,14 +1,19 @@
 """A pattern, and which paths it matches."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from swarm.plans.globs.characters import ANY, Ranges, folded
 from swarm.plans.globs.reading import Alternative, Segment, alternatives_of, spelled
 
-__all__ = ["Glob", "parse", "refuse_mixed"]
+__all__ = ["DISK_FOLDS", "Glob", "parse", "refuse_mixed"]
+
+DISK_FOLDS: Final = sys.platform == "darwin"
+"""Whether disks usually take `A.py` and `a.py` for one file here. On one that does not, a plan is held to be a little stricter than it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,18 @@ class Glob:
 
 
 @lru_cache(maxsize=1 << 16)
-def parse(text: str, *, fold: bool = False) -> Glob:
+def parse(text: str, *, fold: bool = DISK_FOLDS) -> Glob:
     """Reads a pattern.
 
     Args:
         text: the pattern.
-        fold: upper and lower case count as the same, character by character (so `ß` is not `ss`).
+        fold: upper and lower case count as the same, character by character (so `ß` is not `ss`); as this system's disks do unless said.
 
     Raises:
         GlobError: it is malformed, unsafe, or its braces stand for more than 1024 alternatives.
     """
     alternatives = alternatives_of(text, fold=fold)
-    return Glob(text, fold, parse(text).literal if fold else spelled(alternatives), alternatives)
+    return Glob(text, fold, parse(text, fold=False).literal if fold else spelled(alternatives), alternatives)
 
 
 def refuse_mixed(*globs: Glob) -> None:
