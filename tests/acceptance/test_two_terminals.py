@@ -1,5 +1,7 @@
 """What a second terminal sees of a run that is going on in the first, and what it can ask of it."""
 
+import os
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,13 @@ def _until(lines: Iterator[str], text: str) -> str:
 
 
 def _is_gone(pid: int) -> bool:
-    """Whether a process has ended; a zombie has."""
+    """Whether a process has ended, or does at once: one that was killed takes a moment to go. A zombie has ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
         return True
+    with open(descriptor, "rb", buffering=0):
+        return bool(select.select([descriptor], [], [], 2.0)[0])
 
 
 def test_a_running_run_answers_every_question(shell: Any, gate: Any, following: Follow) -> None:
