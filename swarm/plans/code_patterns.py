@@ -2,7 +2,7 @@
 
 ast-grep's Python door matches but does not apply a rule's `fix`, so the few rules of filling one in are here: `$NAME` is the
 matched node's text, `$$$NAME` the text from the first to the last of several nodes, and a fix of several lines is indented
-like the code that it replaces.
+like the code that it replaces; so is code of several lines that it takes along.
 """
 
 import re
@@ -150,21 +150,36 @@ def rewrite(text: str, rule: Rule) -> str:
 
 
 def _filled(text: str, node: Any, fix: str) -> str:
-    filled = _VARIABLE.sub(lambda found: _captured(text, node, found), fix.removesuffix("\n"))
-    start = node.range().start
-    line_start = text.rfind("\n", 0, start.index) + 1
-    margin = re.match(r"[ \t]*", text[line_start : start.index])
-    return filled.replace("\n", "\n" + (margin[0] if margin else ""))
+    """The fix, laid out where the node stands: lines keep their distance to each other, blank lines stay empty."""
+    margin = _margin(text, node)
+    template = re.sub(r"\n(?=.)", "\n" + margin, fix.removesuffix("\n"))
+    return _VARIABLE.sub(lambda found: _captured(text, node, found, _indent(margin + template[: found.start()])), template)
 
 
-def _captured(text: str, node: Any, found: re.Match[str]) -> str:
+def _margin(text: str, node: Any) -> str:
+    return _indent(text[: node.range().start.index])
+
+
+def _indent(before: str) -> str:
+    """The white space that the last line begins with."""
+    begun = re.match(r"[ \t]*", before[before.rfind("\n") + 1 :])
+    return begun[0] if begun else ""
+
+
+def _captured(text: str, node: Any, found: re.Match[str], margin: str) -> str:
     if found[1]:
         nodes = node.get_multiple_matches(found[1])
-        return text[nodes[0].range().start.index : nodes[-1].range().end.index] if nodes else ""
+        return _moved(text, nodes[0], text[nodes[0].range().start.index : nodes[-1].range().end.index], margin) if nodes else ""
     one = node.get_match(found[2])
     if one is not None:
-        return str(one.text())
+        return _moved(text, one, str(one.text()), margin)
     return str(node.get_transformed(found[2]) or "")
+
+
+def _moved(text: str, node: Any, captured: str, margin: str) -> str:
+    """Code of several lines moves as a whole: what its lines have in common becomes the new margin."""
+    old = _margin(text, node)
+    return captured if old == margin else re.sub(rf"\n{old}(?=.)", "\n" + margin, captured)
 
 
 def _root(text: str, language: str) -> Any:

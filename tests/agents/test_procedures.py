@@ -163,6 +163,42 @@ def test_a_codemod_changes_files_of_its_language_in_its_scope(laid: Laid) -> Non
     assert [(desk.root / path).read_bytes() for path in ("src/a.py", "src/b.txt", "c.py")] == [b"say(1)\n", source, source]
 
 
+MEASURE = b"""
+language: python
+rule: {kind: function_definition, pattern: $OPERATION}
+fix: |
+  @measured
+  $OPERATION
+
+  def after(self):
+      return $$$NONE
+"""
+NESTED = b"""
+language: python
+rule: {pattern: work($ARGUMENT)}
+fix: |
+  if ready:
+      work($ARGUMENT)
+
+  done()
+"""
+
+
+def test_code_that_a_rule_takes_along_keeps_its_shape_and_blank_lines_stay_empty(laid: Laid) -> None:
+    source = b'class A:\n    def run(self):\n        """Says.\n\n  odd\n        """\n        return 1\n'
+    desk = laid("a.py", files={"a.py": source}, plan_files={"r.yml": MEASURE})
+    _do(CodemodProcedure(Codemod(codemod="r.yml")), desk)
+    same = source.replace(b"    def run", b"    @measured\n    def run")
+    assert (desk.root / "a.py").read_bytes() == same + b"\n\n    def after(self):\n        return \n".removeprefix(b"\n")
+
+
+def test_code_that_a_rule_moves_inward_moves_as_a_whole(laid: Laid) -> None:
+    desk = laid("a.py", files={"a.py": b"def f():\n    work([\n        1,\n\n        2,\n    ])\n"}, plan_files={"r.yml": NESTED})
+    _do(CodemodProcedure(Codemod(codemod="r.yml")), desk)
+    moved = b"def f():\n    if ready:\n        work([\n            1,\n\n            2,\n        ])\n\n    done()\n"
+    assert (desk.root / "a.py").read_bytes() == moved
+
+
 def test_steps_see_what_the_steps_before_them_made(laid: Laid) -> None:
     steps: list[Procedure] = [Command(command="echo 'print(1)' > new.py; echo '{\"n\": 1}' > $SWARM_HANDOFF"), Codemod(codemod="r.yml")]
     desk = laid(plan_files={"r.yml": RULES})
