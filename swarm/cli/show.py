@@ -15,6 +15,7 @@ from swarm.cli.progress import duration, first_line, sentence
 from swarm.cli.terminal import COLUMNS, block, cell, clip, in_ascii, plain, shorten, width
 from swarm.engine.events import Entry
 from swarm.plans.fields import percent
+from swarm.plans.found import said_lines
 
 __all__ = [
     "Document",
@@ -293,7 +294,7 @@ def gaps(document: Document) -> list[str]:
     """How many gaps are closed, and those that are left."""
     left = document["open"]
     first = f"{document['closed']} of {document['found']} closed" + (f", {len(left)} left" if left else "")
-    rows = [("  " + gap["gap"], gap["path"] or "–", f"lines {gap['lines']}" if gap["lines"] else "") for gap in left]
+    rows = [("  " + gap["gap"], gap["path"] or "–", said_lines(gap["lines"])) for gap in left]
     return [first, *_table(rows)]
 
 

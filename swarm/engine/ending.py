@@ -91,9 +91,10 @@ def _shut_by(state: State, phase: PhaseNode, position: int, text: str) -> str:
 
 
 def _keepers(state: State, condition: PhaseDone, must: Sequence[str]) -> list[str]:
-    """What is missing of the share, if it is short, and of what must be there."""
+    """What is missing of the share, if it is short, and of what must be there: first what failed, since the rest mostly waits for that."""
     short = [] if enough(state, condition) else unverified(state, condition.phase)
-    return list(dict.fromkeys([*short, *(name for name in must if not state.finished(name))]))
+    missing = dict.fromkeys([*short, *(name for name in must if not state.finished(name))])
+    return sorted(missing, key=lambda name: state.tasks[name].stage is not Stage.FAILED)
 
 
 def _missing(state: State, gaps: Sequence[Found], success: Sequence[Verdict]) -> Iterator[str]:

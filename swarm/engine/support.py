@@ -23,7 +23,8 @@ def _programs(graph: Graph, selected: set[str] | None) -> Iterator[str]:
     thinking = [name for name, task in graph.tasks.items() if not task.do and (selected is None or name in selected)]
     if thinking:
         more = f" and {len(thinking) - _NAMED} more" if len(thinking) > _NAMED else ""
-        yield f"{', '.join(thinking[:_NAMED])}{more} need a language model, which this release does not run yet: give them a do:"
+        need, them = ("needs", "it") if len(thinking) == 1 else ("need", "them")
+        yield f"{', '.join(thinking[:_NAMED])}{more} {need} a language model, which this release does not run yet: give {them} a do:"
 
 
 def _measures(graph: Graph, selected: set[str] | None) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Found"]
+__all__ = ["Found", "said_lines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -20,4 +20,11 @@ class Found:
 
     def __str__(self) -> str:
         where = self.path if self.path is not None else self.text
-        return f"{self.gap}: {where}" + (f" (lines {self.lines})" if self.lines else "")
+        return f"{self.gap}: {where}" + (f" ({said_lines(self.lines)})" if self.lines else "")
+
+
+def said_lines(lines: str) -> str:
+    """Text like `12,40-43` as people say it."""
+    if not lines:
+        return ""
+    return f"line {lines}" if lines.isdigit() else f"lines {lines}"

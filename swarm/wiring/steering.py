@@ -59,7 +59,7 @@ async def _deliver(site: Site, run: str, request: Request) -> str:
                 if left is not None:
                     left.unlink(missing_ok=True)
                 await journal.append(*_events(stored, request))
-                return _done(request, run, "; `swarm resume` goes on" if not isinstance(request, Cancel) else "")
+                return _done(request, run, f"; `swarm resume {run}` goes on" if not isinstance(request, Cancel) else "")
         except RunOwned:
             left = left or leave(site.home.run(run).requests, request)
             if not left.exists():

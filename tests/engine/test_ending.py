@@ -28,7 +28,7 @@ def test_a_run_is_complete_when_all_is_verified_no_gap_is_left_and_every_check_i
 
 @pytest.mark.parametrize(
     ("success", "gaps", "reason"),
-    [((RED,), (), "success checks not met: run: tests"), ((GREEN,), (GAP,), "gaps left: hole: a.py (lines 3)")],
+    [((RED,), (), "success checks not met: run: tests"), ((GREEN,), (GAP,), "gaps left: hole: a.py (line 3)")],
 )
 def test_a_run_whose_tasks_are_all_verified_is_incomplete_while_a_check_or_gap_is_open(
     success: tuple[Verdict, ...], gaps: tuple[Found, ...], reason: str
