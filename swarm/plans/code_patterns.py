@@ -191,7 +191,7 @@ def _root(text: str, language: str) -> Any:
 def _find(text: str, language: str, matcher: Mapping[str, Any]) -> list[Any]:
     try:
         return list(_root(text, language).find_all(dict(matcher)))
-    except Exception as error:  # noqa: BLE001 - ast-grep raises plain exceptions for rules that it does not understand
+    except Exception as error:  # ast-grep raises plain exceptions for rules that it does not understand
         raise PatternError(_cause(str(error))) from error
 
 

@@ -13,7 +13,7 @@ from swarm.plans.globs.reading import Alternative, Segment, alternatives_of, spe
 __all__ = ["DISK_FOLDS", "Glob", "parse", "refuse_mixed"]
 
 DISK_FOLDS: Final = sys.platform == "darwin"
-"""Whether disks usually take `A.py` and `a.py` for one file here. On one that does not, a plan is held to be a little stricter than it is."""
+"""Whether disks usually take `A.py` and `a.py` for one file here. On one that does not, plans are held a little stricter than need be."""
 
 
 @dataclass(frozen=True, slots=True)
