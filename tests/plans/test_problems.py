@@ -329,6 +329,13 @@ CASES: dict[str, Case] = {
         ("a codemod", "left"),
         rest={"top": "contracts: {Ready: {left: int}}"},
     ),
+    "more files than the templates write": Case(
+        "contract",
+        "a: {BASICS, hands: ‸Ready, do: [{template: t.j2, to: x}, {template: t.j2, to: y}]}",
+        ("{template: t.j2, to: y}", "{template: t.j2, to: y}, {template: t.j2, to: z}"),
+        ("hands over cannot fit", "at least 3"),
+        rest={"top": "contracts: {Ready: {files: {type: 'list[path]', min_length: 3}}}"},
+    ),
     "a reserved field name": Case(
         "contract", TWO, ("keys: int", "key: int"), ('"keys" is reserved',), rest={"top": "contracts: {Ready: {‸keys: int}}"}
     ),

@@ -101,11 +101,21 @@ def _supplies(graph: Graph, task: Task) -> Iterator[Problem]:
 
 def _offer_fits(graph: Graph, task: Task, at: Location, offered: dict[str, Any]) -> Iterator[Problem]:
     assert task.hands is not None
-    payload = offered | ({} if "files" in offered else {"files": ["some/path"]})
+    payload = {"files": _files(graph, task)} | offered
     try:
         check_payload(graph.plan.contracts, task.hands, payload, drop_extra=True)
     except ContractBreach as breach:
         yield graph.plan.problem(at, "contract", f"what {_kind(task)} hands over cannot fit: {breach}")
+
+
+def _files(graph: Graph, task: Task) -> list[str]:
+    """As many as could be changed: what templates write, and with a codemod whatever number the contract asks for."""
+    assert task.hands is not None
+    made = list(dict.fromkeys(step.to for step in task.do if isinstance(step, Template)))
+    spec = graph.plan.contracts.declared[task.hands].get("files")
+    asked = int(dict(spec.constraints).get("min_length", 1)) if spec else 1
+    rewritten = max(1, asked - len(made)) if any(isinstance(step, Codemod) for step in task.do) else 0
+    return [*made, *(f"some/path/{number}" for number in range(rewritten))]
 
 
 def _kind(task: Task) -> str:
