@@ -69,11 +69,17 @@ def test_the_lock_names_no_index_but_the_public_one() -> None:
     assert hosts == {"pypi.org", "files.pythonhosted.org"}
 
 
+def _own_code() -> list[Path]:
+    """Without the code bases that shipped plans work on: their faults are there to be found."""
+    shipped = {path for folder in (ROOT / "swarm" / "plans").glob("*/workspace") for path in folder.rglob("*.py")}
+    return [path for path in sorted((ROOT / "swarm").rglob("*.py")) if path not in shipped]
+
+
 def test_nothing_is_unpickled_and_no_sql_or_shell_is_built_from_values() -> None:
     forbidden = re.compile(r"import (pickle|cloudpickle|marshal|jsonpickle)|yaml\.load\(|shell=True|os\.system|\b(eval|exec)\(")
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
-        for path in sorted((ROOT / "swarm").rglob("*.py"))
+        for path in _own_code()
         for line in path.read_text(encoding="utf-8").splitlines()
         if forbidden.search(line)
     ]
