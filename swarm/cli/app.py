@@ -420,11 +420,14 @@ def doctor(as_json: JsonOption = False, home: HomeOption = None) -> None:
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(metavar="[FOLDER]")] = Path()) -> None:
-    """Lay a small plan with its workspace out in a folder, to begin from."""
-    from swarm.wiring.samples import lay_out
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]")] = Path(),
+    plan: Annotated[str, typer.Option(help="Which shipped plan: hello or production-readiness.")] = "hello",
+) -> None:
+    """Lay a shipped plan with its workspace out in a folder, to begin from."""
+    from swarm.wiring.samples import lay_out, sample_named
 
-    _say(f"wrote {lay_out(folder)}; try `swarm validate {folder / 'plan.yaml'}`")
+    _say(f"wrote {lay_out(folder, sample_named(plan))}; try `swarm validate {folder / 'plan.yaml'}`")
 
 
 @app.command()
