@@ -229,20 +229,23 @@ def status(run: OptionalRun = None, every: Annotated[bool, typer.Option("--all",
            as_json: JsonOption = False, home: HomeOption = None) -> None:  # fmt: skip
     """Show where a run stands."""
     from swarm.cli import show
-    from swarm.wiring.looking import reasons_of, status_of
+    from swarm.wiring.looking import paces_of, reasons_of, status_of
 
     site = site_at(home)
     document = status_of(site, run)
-    _show(document, as_json, lambda shown: show.status(shown, every=every, reasons=reasons_of(site, document["run"])))
+    own = document["run"]
+    _show(document, as_json, lambda shown: show.status(shown, every=every, reasons=reasons_of(site, own), paces=paces_of(site, own)))
 
 
 @app.command()
 def phases(run: OptionalRun = None, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """Show the phases: how far each is, what its gate asks, what is owed."""
     from swarm.cli import show
-    from swarm.wiring.looking import status_of
+    from swarm.wiring.looking import paces_of, status_of
 
-    _show(status_of(site_at(home), run)["phases"], as_json, show.phases)
+    site = site_at(home)
+    document = status_of(site, run)
+    _show(document["phases"], as_json, lambda shown: show.phases(shown, paces=paces_of(site, document["run"])))
 
 
 @app.command()

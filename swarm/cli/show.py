@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 Document = Mapping[str, Any]
+Paces = Mapping[str, tuple[str | None, float | None]]
+"""Phase to planned days, as the plan writes them, and seconds taken."""
+NO_PACES: Final[Paces] = {}
 
 _BAR: Final = 30
 _STATE: Final = 7
@@ -111,16 +114,23 @@ def _count(phase: Document) -> str:
     return f"{phase['verified']} of {phase['tasks']}"
 
 
-def phases(document: Sequence[Document], *, ascii: bool = False) -> list[str]:
-    """Every phase with its bar, its gate's conditions and its debt."""
+def phases(document: Sequence[Document], *, ascii: bool = False, paces: Paces = NO_PACES) -> list[str]:
+    """Every phase with its bar, its gate's conditions, its planned days beside the time it took, and its debt."""
     marks, columns = marks_of(document), phase_columns(document)
     gates = _gate_lines(document, columns.name + 3)
     lines: list[str] = []
     for phase in document:
-        lines += [phase_line(phase, marks[phase["id"]], columns), *gates[phase["id"]]]
+        lines += [phase_line(phase, marks[phase["id"]], columns), *_pace(phase, paces, columns.name + 3), *gates[phase["id"]]]
         if phase["debt"]:
             lines += _wrapped(f"{' ' * columns.name}   debt  ", phase["debt"])
     return _drawn(lines, ascii)
+
+
+def _pace(phase: Document, paces: Paces, indent: int) -> list[str]:
+    """What the plan estimated, beside what it was. Nothing where the plan says nothing."""
+    days, seconds = paces.get(phase["id"], (None, None))
+    took = f", took {duration(seconds)}" if seconds is not None else ""
+    return [f"{' ' * indent}days  planned {days}{took}"] if days else []
 
 
 def _gate_lines(document: Sequence[Document], indent: int) -> dict[str, list[str]]:
@@ -175,16 +185,19 @@ def _took(seconds: float | None) -> str:
     return "" if seconds is None else duration(seconds)
 
 
-def status(document: Document, *, every: bool = False, reasons: Sequence[str] = (), ascii: bool = False) -> list[str]:
+def status(
+    document: Document, *, every: bool = False, reasons: Sequence[str] = (), paces: Paces = NO_PACES, ascii: bool = False
+) -> list[str]:
     """A run: its phases with their tasks, what is missing, and how to go on.
 
     Args:
         every: list all tasks, not the 40 most worth showing.
         reasons: why the run ended or paused as it did.
+        paces: per phase the planned days and the seconds it took.
     """
     sections = [
         [_heading(document), *(f"  {clip(plain(reason), _REASON)}" for reason in reasons)],
-        *_by_phase(document, every),
+        *_by_phase(document, every, paces),
         _summary(document),
         _titled("next", next_steps(document)),
     ]
@@ -197,14 +210,15 @@ def _heading(document: Document) -> str:
     return plain(f"{run}, plan {document['plan']}, started {_time(document['started_at'])} UTC")
 
 
-def _by_phase(document: Document, every: bool) -> Iterator[list[str]]:
+def _by_phase(document: Document, every: bool, paces: Paces) -> Iterator[list[str]]:
     marks, columns = marks_of(document["phases"]), phase_columns(document["phases"])
     chosen = _chosen(document["tasks"], every)
     ids = min(50, max((width(plain(task["id"])) for task in document["tasks"] if task["id"] in chosen), default=0))
     for phase in document["phases"]:
         tasks = [task for task in document["tasks"] if task["phase"] == phase["id"]]
         shown = [line for task in tasks if task["id"] in chosen for line in _task(task, ids)]
-        yield [phase_line(phase, marks[phase["id"]], columns), *shown, *_left_out([task for task in tasks if task["id"] not in chosen])]
+        head = [phase_line(phase, marks[phase["id"]], columns), *_pace(phase, paces, 2)]
+        yield [*head, *shown, *_left_out([task for task in tasks if task["id"] not in chosen])]
 
 
 def _chosen(tasks: Sequence[Document], every: bool) -> set[str]:

@@ -18,6 +18,7 @@ __all__ = [
     "handoff_views",
     "iso",
     "open_gaps",
+    "phase_paces",
     "phase_views",
     "run_state",
     "run_view",
@@ -71,6 +72,23 @@ def status_view(state: State, live: bool, now: datetime) -> dict[str, Any]:
 def phase_views(state: State) -> list[dict[str, Any]]:
     """`swarm phases --json`."""
     return [_phase(state, phase) for phase in state.graph.phases]
+
+
+def phase_paces(state: State, entries: Sequence[Entry], now: datetime) -> dict[str, tuple[str | None, float | None]]:
+    """Per phase the days that the plan estimates, as it writes them, and the seconds from its opening to its last finished task.
+
+    The seconds of a phase that is not done run until now, or to the run's end; None for one that has not opened.
+    """
+    opened = {entry.event.phase: entry.at for entry in entries if entry.event.kind == "phase_opened"}
+    end = entries[-1].at if entries and state.ended is not None else now
+    finished = _times(entries)
+
+    def took(phase: str) -> float | None:
+        tasks = state.graph.in_phase.get(phase, ())
+        last = max((finished[name][1] for name in tasks), default=opened.get(phase, end)) if all(map(state.finished, tasks)) else end
+        return (last - opened[phase]).total_seconds() if phase in opened else None
+
+    return {phase.id: (phase.days, took(phase.id)) for phase in state.graph.phases}
 
 
 def _phase(state: State, phase: PhaseNode) -> dict[str, Any]:

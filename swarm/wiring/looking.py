@@ -6,7 +6,7 @@ from typing import Any
 from swarm.engine.events import AttemptRefused, Entry, Landing, TaskSatisfied
 from swarm.engine.schedule import obstacles
 from swarm.engine.state import TaskRecord
-from swarm.engine.views import explain_view, handoff_views, iso, run_view, status_view
+from swarm.engine.views import explain_view, handoff_views, iso, phase_paces, run_view, status_view
 from swarm.errors import JournalDamaged, SwarmError, UsageError
 from swarm.journal.codec import encode
 from swarm.journal.runs import runs
@@ -23,6 +23,7 @@ __all__ = [
     "explained",
     "handoff_of",
     "handoffs_of",
+    "paces_of",
     "plan_schema",
     "reasons_of",
     "reused_from",
@@ -49,6 +50,12 @@ def status_of(site: Site, run: str | None) -> dict[str, Any]:
     """`swarm status --json`."""
     stored = read_run(site, run)
     return status_view(stored.state, stored.live, site.clock.now())
+
+
+def paces_of(site: Site, run: str | None) -> dict[str, tuple[str | None, float | None]]:
+    """Per phase the planned days and the seconds it took."""
+    stored = read_run(site, run)
+    return phase_paces(stored.state, stored.entries, site.clock.now())
 
 
 def explained(site: Site, run: str | None, task: str) -> dict[str, Any]:

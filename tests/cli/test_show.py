@@ -249,6 +249,13 @@ def test_phases_show_bars_gates_and_debt() -> None:
     ]
 
 
+def test_planned_days_stand_beside_the_time_that_a_phase_took() -> None:
+    paces = {"base": ("1-2", 75.0), "spread": (None, 3.0), "review": ("4", None)}
+    lines = show.phases(phase_views(state_after(*STORY)), paces=paces)
+    assert [line for line in lines if "days" in line] == ["         days  planned 1-2, took 1m15s", "         days  planned 4"]
+    assert "  days  planned 1-2, took 1m15s" in show.status(status_after(*STORY), paces=paces)
+
+
 def test_phases_have_an_ascii_form() -> None:
     lines = show.phases(phase_views(state_after(*STORY)), ascii=True)
     assert lines[0] == "base     #########|...................|   33%   1 of 3   open"

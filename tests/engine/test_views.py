@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from swarm.engine import events as ev
-from swarm.engine.views import explain_view, gaps_view, handoff_views, iso, phase_views, run_state, run_view, status_view
+from swarm.engine.views import explain_view, gaps_view, handoff_views, iso, phase_paces, phase_views, run_state, run_view, status_view
 from swarm.plans.found import Found
 from swarm.signatures.evidence import Evidence, Verdict
 
@@ -222,3 +222,18 @@ def test_what_was_rolled_back_is_no_handoff_any_more() -> None:
     run.add(ev.RollingBack(what="c.a", tasks=("c.a",), old="o", new="n"), ev.RolledBack(what="c.a", tasks=("c.a",), head="n"))
     assert handoff_views(run.state, run.entries) == []
     assert (task(run, "c.a")["state"], task(run, "c.a")["reason"]) == ("ready", "rolled back with c.a")
+
+
+def test_a_phase_s_pace_is_its_planned_days_and_the_time_from_its_opening_to_its_last_task() -> None:
+    run = Past(graph_of("{a: , b: {phase: two}}", "[{one: {days: 1-2}}, {two: {days: 3, gate: [{phase: one, done: 100%}]}}, three]"))
+    run.add(opened("one"))
+    begin = run.entries[-1].at
+    assert phase_paces(run.state, run.entries, NOW)["one"] == ("1-2", (NOW - begin).total_seconds()), "it goes on"
+    run.add(*verified("c.a"))
+    landed_at = run.entries[-1].at
+    run.add(opened("two"))
+    assert phase_paces(run.state, run.entries, NOW) == {
+        "one": ("1-2", (landed_at - begin).total_seconds()),
+        "two": ("3", (NOW - run.entries[-1].at).total_seconds()),
+        "three": (None, None),
+    }
