@@ -22,7 +22,7 @@ def unit_tests(root: Path) -> list[str]:
 
 
 def load_errors(root: Path) -> list[str]:
-    """The share of tasks that fail under load, where it is too large."""
+    """The agents that fail too often under load."""
     return errors(put_under_load(working_agents(every=True)))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import security_review
 from benchmarks import slow, task_times
 from criterion import Criterion, tested
-from load_test import memory_lost, put_under_load, working_agents
+from load_test import infrastructure, memory_lost, put_under_load, working_agents
 
 __all__ = ["CRITERIA"]
 
@@ -17,7 +17,7 @@ def benchmarks(root: Path) -> list[str]:
 
 def leaks(root: Path) -> list[str]:
     """What load leaves behind."""
-    return memory_lost(put_under_load(working_agents(every=True)))
+    return memory_lost(put_under_load(working_agents(every=True), infrastructure()))
 
 
 CRITERIA = (

@@ -42,11 +42,33 @@ def _unreadable(text: str) -> list[str]:
 
 
 def alerts(root: Path) -> list[str]:
-    """The shipped rules that do not fire beyond their threshold, or do not end behind it."""
+    """The shipped rules that do not fire beyond their threshold, do not end behind it, or watch what nobody measures."""
     from core.monitoring.alerting import load_rules
 
     rules = load_rules(root / RULES)
-    return [complaint for rule in rules for complaint in _complaints(rule)] if rules else [f"{RULES} has no rules"]
+    if not rules:
+        return [f"{RULES} has no rules"]
+    measured = asyncio.run(_measured())
+    blind = [f"{rule.name} watches {rule.metric} {rule.stat}, which nobody measures" for rule in rules if not _knows(measured, rule)]
+    return [*blind, *(complaint for rule in rules for complaint in _complaints(rule))]
+
+
+async def _measured() -> dict[str, Any]:
+    """The figures that alerts see: of all components at work, and of their machine."""
+    from core.monitoring.metrics_aggregation import MetricsAggregator
+    from core.registry import get_all_components
+    from infrastructure.monitoring.system_metrics import SystemMetricsCollector
+
+    components, machine, aggregator = get_all_components(), SystemMetricsCollector(), MetricsAggregator()
+    await _all_at_work(components)
+    await machine.collect_system_metrics()
+    for number, component in enumerate((machine, *(component.analytics_layer for component in components))):
+        aggregator.add(str(number), component)
+    return dict(aggregator.aggregate()["totals"]["metrics"])
+
+
+def _knows(measured: dict[str, Any], rule: Any) -> bool:
+    return rule.stat in measured.get(rule.metric, {})
 
 
 def _complaints(rule: Any) -> list[str]:

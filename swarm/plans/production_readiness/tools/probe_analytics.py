@@ -1,4 +1,4 @@
-"""Makes components work, and looks whether their analytics saw it.
+"""Makes components work, and looks whether their analytics saw it, and whether each of their key operations is measured.
 
 `probe_analytics.py PATH...` probes the component of each file; without a path, all that the plan integrates. `--hand` hands these over.
 """
@@ -66,6 +66,9 @@ async def _probe(cls: type, is_base: bool) -> str | None:
     report = await _report(component)
     if report["status"] in ("failed", "empty") or not report["metrics"]:
         return f"the report of {cls.__name__} has the status {report['status']} and {len(report['metrics'])} metrics"
+    unmeasured = [] if is_base else [name for name in _operations(cls) if not hasattr(vars(cls)[name], "__wrapped__")]
+    if unmeasured:
+        return f"nothing measures {', '.join(unmeasured)} of {cls.__name__}"
     wanted = {OF_BASES} if is_base else {f"{name}_seconds" for name in _operations(cls)}
     if not any(report["metrics"].get(name, {}).get("recorded") for name in wanted):
         return f"the self-check of {cls.__name__} recorded none of {', '.join(sorted(wanted)) or 'its operations: it has none'}"

@@ -1,9 +1,11 @@
-"""Makes components work at the level DEBUG, and reads what they write on stderr: JSON lines, each with its correlation id.
+"""Makes components work at the level DEBUG, and reads what they write: JSON lines, each with its correlation id.
 
 `probe_logs.py PATH` judges the logger of one file alone: others may still be on their way. Without a path everything is judged, and
-whatever stands on stderr and is no such line is a complaint. A silent component does not pass: each logger must write when asked.
+whatever stands on stderr or stdout and is no such line is a complaint. A silent component does not pass: each logger must write when asked.
+What the work does not come by is read: no component prints.
 """
 
+import ast
 import asyncio
 import contextlib
 import io
@@ -11,6 +13,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import village
@@ -31,7 +34,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         logging.lastResort = None  # a logger of another file that is not structured yet is none of this file's business
     written = io.StringIO()
-    with contextlib.redirect_stderr(written):
+    with contextlib.redirect_stderr(written), contextlib.redirect_stdout(written):
         failures = list(_work(arguments, written))
     lines, unstructured = _read(written.getvalue())
     failures += [f"no structured line: {text!r}" for text in unstructured]
@@ -53,8 +56,9 @@ def _work(paths: list[str], written: io.StringIO) -> Iterator[str]:
         yield f"structured logging cannot be imported: {error}"
         return
     structured_logging.configure({"": "DEBUG"})
-    everything = (*registry.BASES, *registry.AGENTS, *registry.SPECIALIZED, *registry.INFRASTRUCTURE)
+    everything = (*registry.BASES, *registry.AGENTS, *registry.SPECIALIZED, *registry.INFRASTRUCTURE, *registry.INTEGRATION)
     for path in paths or list(registry.paths(everything)):
+        yield from _prints(path)
         try:
             cls = registry.component_of(path)
         except Exception as error:  # noqa: BLE001 - a module may fail in any way while it is imported
@@ -64,6 +68,11 @@ def _work(paths: list[str], written: io.StringIO) -> Iterator[str]:
             yield from (f"{path}: {failure}" for failure in _probe(cls, not paths, written, structured_logging))
         elif paths:
             yield f"{path} holds no component"
+
+
+def _prints(path: str) -> Iterator[str]:
+    calls = (node.func for node in ast.walk(ast.parse(Path(path).read_text())) if isinstance(node, ast.Call))
+    yield from (f"{path} line {call.lineno} prints past the logger" for call in calls if isinstance(call, ast.Name) and call.id == "print")
 
 
 def _probe(cls: type, whole: bool, written: io.StringIO, logs: Any) -> Iterator[str]:

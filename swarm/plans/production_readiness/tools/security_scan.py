@@ -4,9 +4,11 @@ Bandit runs inside this process, which is quicker than starting `python -m bandi
 that a name walks out of a folder: that is tried.
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def found_by_probe() -> set[str]:
     """The blob store, where one of its operations accepts a name that lies outside its folder."""
     from infrastructure.storage.blob_store import BlobStore
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # the store logs
         store = BlobStore(Path(folder, "store"))
         safe = all([refuses(store.put, b"probe"), refuses(store.get), refuses(store.delete)])
     return set() if safe else {STORE}

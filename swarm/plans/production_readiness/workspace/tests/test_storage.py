@@ -1,6 +1,7 @@
 """Storage: blobs on disk, and sessions that end."""
 
 import gc
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,21 @@ def test_a_blob_that_was_deleted_is_gone(tmp_path):
     store.delete("scroll")
     with pytest.raises(KeyError, match="scroll"):
         store.get("scroll")
+
+
+def test_a_disk_that_fills_up_leaves_the_old_blob_and_no_half_of_the_new_one(tmp_path, monkeypatch):
+    def write_half(path, content):
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError("No space left on device")
+
+    store = BlobStore(tmp_path)
+    store.put("scroll", b"old")
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(OSError, match="No space"):
+        store.put("scroll", b"newer")
+    assert store.get("scroll") == b"old"
+    assert store.describe() == {"names": ["scroll"], "bytes": 3}
 
 
 def test_a_blob_needs_a_name(tmp_path):

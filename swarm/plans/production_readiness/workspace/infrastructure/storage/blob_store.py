@@ -29,8 +29,11 @@ class BlobStore:
         place = self._place(name)
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f".{place.name}.draft")
-        draft.write_bytes(content)
-        draft.replace(place)
+        try:
+            draft.write_bytes(content)
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)  # there is one left only where the disk has refused
         logger.info("stored %s: %d bytes", name, len(content))
 
     def get(self, name: str) -> bytes:
