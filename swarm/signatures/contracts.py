@@ -225,6 +225,9 @@ class Contracts:
 
         if parsed.name == "optional":
             assert parsed.of is not None
+            if parsed.of.words:
+                # typing keeps one union for equal parts, and literals are equal as sets: the schema would show another one's order.
+                return Literal[(*parsed.of.words, None)]
             return Union[self._annotation(parsed.of, constraints), None]  # noqa: UP007 - built at run time
         plain = self._plain(parsed)
         annotation = Annotated[plain, AfterValidator(_path)] if parsed.name == "path" else plain

@@ -259,3 +259,14 @@ def test_what_a_contract_means_includes_the_contracts_it_is_made_of() -> None:
     made = contracts(f="list[Point]")
     assert set(made.used_by("C")) == {"C", "Point"}
     assert set(made.used_by("Point")) == {"Point"}
+
+
+def test_an_optional_literal_keeps_its_own_order_of_words_whatever_was_declared_before() -> None:
+    orders = (("low", "high"), ("high", "low"))
+    models = [
+        Contracts({"C": {"level": FieldSpec(type=f"optional[literal[{', '.join(words)}]]", required=False, default=None)}}).model("C")
+        for words in orders
+    ]
+    shown = [model.model_json_schema()["properties"]["level"] for model in models]
+    assert [one["enum"] for one in shown] == [[*words, None] for words in orders]
+    assert models[1].model_validate({"level": None}).model_dump() == {"level": None}
