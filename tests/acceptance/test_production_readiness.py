@@ -34,10 +34,10 @@ def desk(shell: Any) -> Any:
     return replace(shell, environment={**shell.environment, "PATH": path})
 
 
-def _execute(desk: Any, run: str, *arguments: str) -> int:
-    process = desk.start("execute", "plan/plan.yaml", "--run", run, *arguments)
-    process.communicate(PATIENCE_S)
-    return int(process.wait())
+def _execute(desk: Any, run: str, status: int = 0) -> None:
+    process = desk.start("execute", "plan/plan.yaml", "--run", run)
+    _, progress = process.communicate(PATIENCE_S)
+    assert process.wait() == status, progress[-8000:]
 
 
 def _states(desk: Any, run: str) -> dict[str, str]:
@@ -46,7 +46,7 @@ def _states(desk: Any, run: str) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_it_closes_every_gap_is_replayed_the_same_and_once_promoted_has_nothing_left_to_do(desk: Any) -> None:
-    assert _execute(desk, "whole") == 0
+    _execute(desk, "whole")
     status = desk.json("status", "whole")
     assert status["state"] == "complete"
     assert (status["gaps"]["found"], status["gaps"]["closed"], status["gaps"]["open"]) == (113, 113, [])
@@ -60,7 +60,7 @@ def test_it_closes_every_gap_is_replayed_the_same_and_once_promoted_has_nothing_
     _expect_each_check_to_need_no_more_than_its_task_does(desk, status["tasks"], desk.json("handoffs", "whole"))
     desk.swarm("promote", "whole")
     _expect_its_own_tests_pass(desk)
-    assert _execute(desk, "again") == 0
+    _execute(desk, "again")
     assert set(_states(desk, "again").values()) == {"satisfied"}
     assert desk.swarm("diff", "again").stdout == ""
 
@@ -156,7 +156,7 @@ def _break(desk: Any, change: Callable[[str], str]) -> None:
 
 def test_with_one_rule_broken_exactly_what_depends_on_it_is_missing_and_phase_2_opens_at_80_percent(desk: Any) -> None:
     _break(desk, lambda rules: rules.replace("regex: ^async\n", "regex: ^nothing\n"))
-    assert _execute(desk, "broken") == 1
+    _execute(desk, "broken", status=1)
     status = desk.json("status", "broken")
     foundation, integration, hardening, _ = status["phases"]
     assert foundation["verified"] == foundation["tasks"] - 1
@@ -184,7 +184,7 @@ def test_with_one_rule_broken_exactly_what_depends_on_it_is_missing_and_phase_2_
 
 def test_with_a_rule_broken_that_five_tasks_of_phase_1_need_phase_2_stays_shut(desk: Any) -> None:
     _break(desk, lambda rules: rules.replace("nthChild: 1\n", "nthChild: 99\n"))
-    assert _execute(desk, "broken") == 1
+    _execute(desk, "broken", status=1)
     status = desk.json("status", "broken")
     foundation, integration, *_ = status["phases"]
     assert status["state"] == "stalled"
