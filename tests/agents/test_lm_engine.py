@@ -3,8 +3,7 @@
 import asyncio
 import copy
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -12,8 +11,6 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 import pytest
-from dspy import lm15
-from dspy.clients.engines import AsyncLM15Engine
 
 from swarm.agents.lm.budget import Budget, BudgetSpent, Ledger, Spend
 from swarm.agents.lm.connection import Endpoint
@@ -548,41 +545,3 @@ async def test_two_hundred_agents_are_in_flight_together() -> None:
         assert server.peak == 200
     assert house.ledger.spent().calls == 200
     assert house.ledger.spent() == sum((row.spent for row in house.record.rows), Spend())
-
-
-@pytest.mark.slow
-def test_two_hundred_agents_take_little_longer_than_with_dspys_own_client() -> None:
-    with serving(latency_s=0.2).in_thread() as server:
-        house = House(server)
-        bare = AsyncLM15Engine(
-            lm15.RouterConfig(api_keys={"openai-chat": KEY}, base_urls={"openai-chat": server.base_url}, max_connections=256)
-        )
-        plain = dspy.LM(MODEL, cache=False, num_retries=0, engine=NoSync(), async_engine=bare)
-        bare_s = asyncio.run(_seconds(plain, lambda lm: bare.aclose()))
-        own_s = asyncio.run(_seconds(house.open(), close_lm))
-    print(f"ideal 1.0 s, DSPy alone {bare_s:.2f} s, ours {own_s:.2f} s")
-    assert own_s < 1.5 * bare_s
-
-
-class NoSync:
-    """An engine that nobody asks."""
-
-    def complete(self, request: Any) -> Any:
-        raise AssertionError
-
-
-async def _seconds(lm: Any, close: Callable[[Any], Any]) -> float:
-    program = dspy.Predict("question -> answer")
-
-    async def agent(number: int) -> None:
-        with dspy.context(lm=lm, swarm_call=Caller(f"c.{number}", "c", 1), disable_history=True, trace=None):
-            for each in range(5):
-                await program.acall(question=f"{number} {each}")
-
-    with dspy.context(lm=lm, swarm_call=Caller("c.first", "c", 1)):
-        await program.acall(question="prices and pools are looked up once")
-    began = time.monotonic()
-    await asyncio.gather(*(agent(number) for number in range(200)))
-    took = time.monotonic() - began
-    await close(lm)
-    return took
