@@ -197,9 +197,7 @@ def _bare(annotation: Any, words: tuple[str, ...]) -> Any:
     if origin is Annotated:
         return _bare(parts[0], words)
     if origin is Literal:
-        return Literal[words]
-    if origin is Literal:
-        return annotation
+        return Literal[(*words, None)] if _is_optional(annotation) else Literal[words]
     if origin is list:
         return list[_bare(parts[0], words)]  # type: ignore[misc] # built at run time
     if origin is dict:

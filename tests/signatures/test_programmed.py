@@ -121,6 +121,12 @@ EVERY_VALUE: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+@pytest.mark.parametrize("type_", ["optional[literal[low]]", "optional[literal[low, high]]", "optional[int]", "optional[Point]"])
+def test_an_optional_answer_may_be_none(type_: str, adapter: str) -> None:
+    assert checked(contracts(o=type_), {"o": None}, adapter=ADAPTERS[adapter]) == {"o": None}
+
+
 @pytest.mark.parametrize("program", [dspy.Predict, dspy.ChainOfThought])
 def test_every_type_in_one_answer(program: Callable[[Any], Any]) -> None:
     assert checked(contracts(**EVERY_TYPE), {"reasoning": "so", **EVERY_VALUE}, program=program) == EVERY_VALUE
