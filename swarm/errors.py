@@ -10,8 +10,13 @@
     │   ├── ScopeBreach               a path outside the task's `writes`, or one that may never land
     │   ├── ContractBreach            the payload does not fit the contract
     │   ├── ProcedureFailed           the procedure itself said no
-    │   └── AttemptTimedOut           the attempt took longer than it may
+    │   ├── AttemptTimedOut           the attempt took longer than it may
+    │   ├── AgentStopped              the agent ended without finishing: out of turns, or going in circles
+    │   └── OutOfBudget               the task's own budget is spent: no further attempt would help
     ├── EnvironmentFault          whoever runs the machine (exit 69): something needed is missing
+    ├── Parked                    whoever pays or runs the model (exit 75): the run waits, and goes on by `swarm resume`
+    │                                 (`agents.lm`: BudgetSpent, ProviderBroken)
+    ├── NotRecorded               nobody: a replay asked what the record does not answer
     ├── RunRefused                whoever started the command (exit 1): the state of the run or folder forbids it
     ├── RunOwned                  nobody: another scheduler has the run (exit 75)
     ├── RecordFault               whoever owns the disk (exit 74): nothing further was claimed
@@ -33,6 +38,7 @@ __all__ = [
     "EXIT_PAUSED",
     "EXIT_RECORD",
     "EXIT_USAGE",
+    "AgentStopped",
     "AttemptTimedOut",
     "Bug",
     "CallerError",
@@ -40,6 +46,9 @@ __all__ = [
     "EnvironmentFault",
     "HeadMoved",
     "JournalDamaged",
+    "NotRecorded",
+    "OutOfBudget",
+    "Parked",
     "PlanRefused",
     "ProcedureFailed",
     "RecordFault",
@@ -102,6 +111,26 @@ class ProcedureFailed(Refusal):
 
 class AttemptTimedOut(Refusal):
     """The attempt, or a check of it, took longer than it may; its process tree was ended."""
+
+
+class AgentStopped(Refusal):
+    """The agent ended without finishing. The text says by what: its turns were used up, or it repeated itself."""
+
+
+class OutOfBudget(Refusal):
+    """The task's own budget is spent. It fails at once: another attempt could not pay either."""
+
+    final: ClassVar[bool] = True
+
+
+class Parked(SwarmError):
+    """Something outside has to change (a budget, a provider, a key) before work can go on: then `swarm resume`."""
+
+    exit_status = EXIT_PAUSED
+
+
+class NotRecorded(SwarmError):
+    """A replay asked what the record does not answer: the work was not deterministic, or is not the one that was recorded."""
 
 
 class EnvironmentFault(SwarmError):

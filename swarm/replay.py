@@ -84,7 +84,7 @@ class Replayer:
             self._as_it_was(), task, record.begun, lambda kind: tuple(str(c.check) for c in checks_of(task) if c.kind == kind)
         )
         inbox = inbox_for(self.state, self.state.graph.tasks[task.name])
-        done = await self.performer.perform(Assignment(task=task, brief=brief, inbox=inbox, base=record.base))
+        done = await self.performer.perform(Assignment(task=task, brief=brief, inbox=inbox, base=record.base, recorded_as=record.begun))
         payload = check_payload(self.graph.plan.contracts, task.hands, done.payload)
         patch_same = done.tree == handoff.result_tree
         differences = [*self._payload(task, handoff.payload, payload)]

@@ -85,20 +85,42 @@ Observer = Callable[[Entry], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One attempt to make: the task, what its agent is told, and the commit to start from."""
+    """One attempt to make.
+
+    Attributes:
+        brief, inbox: what its agent is told.
+        base: the commit to start from.
+        recorded_as: the attempt that model calls are recorded under: this one, or the interrupted one that it starts again.
+        checks: all by which the task is judged.
+    """
 
     task: Task
     brief: Brief
     inbox: Inbox
     base: str
+    recorded_as: int
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What an attempt left: the payload as its agent gave it, and the tree of its worktree, inside the scope."""
+    """What an attempt left.
+
+    Attributes:
+        payload: as its agent gave it.
+        tree: of its worktree, inside the scope.
+        ending: how an agent that thinks in turns ended: `finished`, or what stopped it. Empty for the others.
+        turns: how many it took.
+        notes: remarks it left, oldest first.
+        metrics: numbers it measured: name and value, oldest first.
+    """
 
     payload: Any
     tree: str
+    ending: str = ""
+    turns: int = 0
+    notes: tuple[str, ...] = ()
+    metrics: tuple[tuple[str, float], ...] = ()
 
 
 class Performer(Protocol):

@@ -139,7 +139,9 @@ class Attempt:
 
     async def _perform(self, base_tree: str, before: tuple[Verdict, ...]) -> _Result:
         brief, inbox = brief_for(self.state, self.task, self.number, self.checks_text), inbox_for(self.state, self.task)
-        done = await self.ports.performer.perform(Assignment(task=self.task, brief=brief, inbox=inbox, base=self.base))
+        done = await self.ports.performer.perform(
+            Assignment(task=self.task, brief=brief, inbox=inbox, base=self.base, recorded_as=self.number)
+        )
         payload = check_payload(self.state.graph.plan.contracts, self.task.hands, done.payload)
         after = await self._judge(done.tree, self.checks)
         evidence = tuple(_evidence(*three) for three in zip(self.checks, before, after, strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from swarm.signatures.evidence import Refused
+from swarm.signatures.evidence import Evidence, Refused
 
 __all__ = ["Brief", "Inbox"]
 
@@ -29,6 +29,8 @@ class Brief:
         done_when: the checks that have to be green at the end, in the plan's words.
         keep: the checks that must not turn red.
         refused: why the last attempt was refused, or None at the first.
+        before: what the checks and the gaps said of the base.
+        turns: how many times a program that uses tools may ask its model.
     """
 
     run: str
@@ -45,6 +47,8 @@ class Brief:
     done_when: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     refused: Refused | None = None
+    before: tuple[Evidence, ...] = ()
+    turns: int = 40
 
     @property
     def fields(self) -> frozenset[str]:

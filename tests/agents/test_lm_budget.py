@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.agents.lm.budget import PLAN, Budget, BudgetSpent, Ledger, Reservation, Scope, Spend
-from swarm.errors import Bug, Refusal
+from swarm.agents.lm.budget import PLAN, Budget, BudgetSpent, Ledger, Reservation, Scope
+from swarm.engine.calls import Spend
+from swarm.errors import Bug, Parked
 
 ONE = Spend(calls=1, tokens=100, usd_known=0.25)
 
@@ -20,7 +21,7 @@ def test_a_call_beyond_the_budget_is_refused_with_the_figures_and_the_mend() -> 
     with pytest.raises(BudgetSpent, match=r"budget of the plan is spent: 1 of 1 calls used, and the next call may take 1; raise") as caught:
         ledger.reserve("t", "c", ONE)
     assert caught.value.scope == PLAN
-    assert isinstance(caught.value, Refusal)
+    assert isinstance(caught.value, Parked)
 
 
 def test_calls_in_flight_count_as_much_as_those_made() -> None:

@@ -12,13 +12,14 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 import dspy
 import pytest
 
-from swarm.agents.lm.budget import Budget, BudgetSpent, Ledger, Spend
+from swarm.agents.lm.budget import Budget, BudgetSpent, Ledger
 from swarm.agents.lm.connection import Endpoint
-from swarm.agents.lm.engine import Mode, NotRecorded, close_lm, open_lm, reason_of
+from swarm.agents.lm.engine import Mode, close_lm, open_lm, reason_of
 from swarm.agents.lm.limits import Limits, Lines, ProviderBroken, World
-from swarm.agents.lm.record import Caller, CallRow, MemoryRecord, unchained
+from swarm.agents.lm.record import Caller, MemoryRecord, unchained
 from swarm.agents.lm.retry import Policy
-from swarm.errors import Bug, RecordFault, UsageError
+from swarm.engine.calls import CallRow, Spend
+from swarm.errors import Bug, NotRecorded, RecordFault, UsageError
 from tests.model_server import (
     Answer,
     Cut,

@@ -12,9 +12,9 @@ from dspy import lm15
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.agents.lm.budget import Spend
-from swarm.agents.lm.record import Caller, CallRow, MemoryRecord, Tokens, chained, unchained
+from swarm.agents.lm.record import Caller, MemoryRecord, chained, unchained
 from swarm.agents.lm.requests import as_json, error_again, key_of, price, price_ahead, public_error, response_as_json, response_from_json
+from swarm.engine.calls import CallRow, Spend, Tokens
 
 ROW = CallRow("t", "c", 1, 1, "k", 1, 1, "p", "m", "", None, Tokens(), Spend(1), 0.1)
 

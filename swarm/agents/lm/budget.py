@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol
 
-from swarm.errors import Bug, Refusal
+from swarm.engine.calls import Spend
+from swarm.errors import Bug, Parked
 
-__all__ = ["PLAN", "Budget", "BudgetSpent", "Charged", "Ledger", "Reservation", "Scope", "Spend"]
+__all__ = ["PLAN", "Budget", "BudgetSpent", "Charged", "Ledger", "Reservation", "Scope"]
 
 _NANOS: Final = 1_000_000_000
 
@@ -29,31 +30,6 @@ class Budget:
     usd: float | None = None
     calls: int | None = None
     tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What was spent, or is expected to be."""
-
-    calls: int = 0
-    tokens: int = 0
-    usd_known: float = 0.0
-    """The part of the cost that is known."""
-    unpriced: int = 0
-    """How many of the calls have no known price."""
-
-    @property
-    def usd(self) -> float | None:
-        """The cost in US dollars; None where any part of it is unknown."""
-        return None if self.unpriced else self.usd_known
-
-    def __add__(self, other: "Spend") -> "Spend":
-        return Spend(
-            self.calls + other.calls,
-            self.tokens + other.tokens,
-            self.usd_known + other.usd_known,
-            self.unpriced + other.unpriced,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +46,7 @@ class Scope:
 PLAN: Final = Scope("plan")
 
 
-class BudgetSpent(Refusal):
+class BudgetSpent(Parked):
     """The next call may pass a limit; it was not made. Give `scope` a larger budget, then resume."""
 
     def __init__(self, scope: Scope, unit: str, limit: float, used: float, reserved: float, wanted: float) -> None:

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import dspy
 
-from swarm.agents.lm.budget import Ledger, Spend
+from swarm.agents.lm.budget import Ledger
 from swarm.agents.lm.connection import Connection, Endpoint, capabilities
 from swarm.agents.lm.limits import Heard, Lines
-from swarm.agents.lm.record import Caller, CallRecord, CallRow, Tokens, chained
+from swarm.agents.lm.record import Caller, chained
 from swarm.agents.lm.requests import (
     Request,
     Response,
@@ -37,9 +37,10 @@ from swarm.agents.lm.requests import (
 )
 from swarm.agents.lm.retry import Policy, delay, meaning
 from swarm.agents.lm.thread import LoopThread
-from swarm.errors import Bug, SwarmError
+from swarm.engine.calls import CallRecord, CallRow, Spend, Tokens
+from swarm.errors import Bug, NotRecorded, SwarmError
 
-__all__ = ["Mode", "NotRecorded", "Stopped", "close_lm", "open_lm", "reason_of"]
+__all__ = ["Mode", "Stopped", "close_lm", "open_lm", "reason_of"]
 
 _CHARS_PER_TOKEN: Final = 3
 """On the safe side: English has about four."""
@@ -56,16 +57,6 @@ class Mode(Enum):
     """From the record only."""
     LIVE = "live"
     """From the provider only."""
-
-
-class NotRecorded(SwarmError):
-    """A replay asked what the record does not answer: the work was not deterministic, or is not the one that was recorded."""
-
-    def __init__(self, task: str, attempt: int, number: int) -> None:
-        super().__init__(f"call {number} of task {task}, attempt {attempt}, is not in the record: up to there the replay was the same")
-        self.task = task
-        self.attempt = attempt
-        self.number = number
 
 
 class Stopped(dspy.LMError):  # type: ignore[misc] # dspy is untyped
@@ -168,7 +159,7 @@ class _Calls:
         if row is not None and (error := self._known_error(row)):
             raise error
         if self._mode is Mode.REPLAY:
-            raise NotRecorded(caller.task, caller.attempt, question.number)
+            raise _not_recorded(caller, question.number)
         return None
 
     def _known_error(self, row: CallRow) -> Exception | None:
@@ -355,6 +346,11 @@ def _caller() -> Caller | None:
     """Read in the thread of the program: DSPy carries its settings into the threads that it starts, and nothing else."""
     caller: Caller | None = dspy.settings.get("swarm_call")
     return caller
+
+
+def _not_recorded(caller: Caller, number: int) -> NotRecorded:
+    what = f"call {number} of task {caller.task}, attempt {caller.attempt}"
+    return NotRecorded(f"{what}, is not in the record: up to there the replay was the same")
 
 
 def _spend(tokens: int, usd: float | None) -> Spend:

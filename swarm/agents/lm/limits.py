@@ -23,17 +23,15 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final
+from typing import Final
 
-from swarm.errors import EXIT_PAUSED, SwarmError
+from swarm.errors import Parked
 
 __all__ = ["Breaker", "Gate", "Heard", "Limits", "Line", "Lines", "Pace", "ProviderBroken", "State", "World"]
 
 
-class ProviderBroken(SwarmError):
+class ProviderBroken(Parked):
     """A model's provider is down or refuses the key: the run parks. Mend what the text names, then `swarm resume`."""
-
-    exit_status: ClassVar[int] = EXIT_PAUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The port to where model calls are written down, and its form in memory.
+"""What an attempt asks of models, as rows and texts; and a record of them in memory. The port is `swarm.engine.calls.CallRecord`.
 
 A row stands under task, attempt, request key and occurrence: the how-manieth time that this attempt asked exactly this. Two equal
 questions of one attempt (a second sample, say) so get their own answers, in order, and calls that an attempt makes side by side are
@@ -16,67 +16,13 @@ import json
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from swarm.agents.lm.budget import Spend
+from swarm.engine.calls import CallRecord, CallRow, ToolRow
 
-__all__ = ["CallRecord", "CallRow", "Caller", "MemoryRecord", "Tokens", "chained", "unchained"]
+__all__ = ["Caller", "MemoryRecord", "chained", "unchained"]
 
 _LINK_CHARS: Final = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """As the provider counted; None where it did not say."""
-
-    input: int | None = None
-    output: int | None = None
-    cached: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """One request that left the house, and what became of it. Holds no text and no key."""
-
-    task: str
-    category: str
-    attempt: int
-    number: int
-    """Of the question among those of its attempt; counts from 1."""
-    key: str
-    occurrence: int
-    """Counts from 1."""
-    tried: int
-    """Which try at this question; counts from 1."""
-    provider: str
-    model: str
-    request: str
-    """Hash of the request's last link; see `unchained`."""
-    response: str | None
-    """Hash of the answer's text; None where there was none."""
-    tokens: Tokens
-    spent: Spend
-    seconds: float
-    error: str | None = None
-    """The class of DSPy's error tree, or `CancelledError`. Not its text, which a provider fills as it likes."""
-    status: int | None = None
-
-
-class CallRecord(Protocol):
-    """Where model calls are written down."""
-
-    def recorded(self, task: str, attempt: int, key: str, occurrence: int) -> CallRow | None:
-        """The row that answers this question, else the last that failed to, else None."""
-        ...
-
-    def text(self, digest: str) -> str:
-        """A text by its hash."""
-        ...
-
-    async def put(self, row: CallRow, texts: Mapping[str, str]) -> None:
-        """Writes a row with the texts it names; returns once both are safe. A text that is there is not written again."""
-        ...
 
 
 class Caller:
@@ -115,6 +61,7 @@ class MemoryRecord:
     def __init__(self, rows: Iterable[CallRow] = (), texts: Mapping[str, str] | None = None) -> None:
         self.rows: list[CallRow] = []
         self.texts: dict[str, str] = dict(texts or {})
+        self.tools: dict[tuple[str, int, int, str], ToolRow] = {}
         self._by_question: defaultdict[tuple[str, int, str, int], list[CallRow]] = defaultdict(list)
         self._lock = threading.Lock()
         for row in rows:
@@ -134,6 +81,17 @@ class MemoryRecord:
         with self._lock:
             self.texts.update(texts)
             self._add(row)
+
+    def told(self, task: str, attempt: int, number: int, key: str) -> str | None:
+        with self._lock:
+            row = self.tools.get((task, attempt, number, key))
+            return None if row is None else self.texts[row.answer]
+
+    async def put_tool(self, row: ToolRow, texts: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)
+        with self._lock:
+            self.texts.update(texts)
+            self.tools[row.task, row.attempt, row.number, row.key] = row
 
     def _add(self, row: CallRow) -> None:
         self.rows.append(row)
