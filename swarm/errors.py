@@ -94,7 +94,13 @@ class PlanRefused(CallerError):
 
 
 class Refusal(SwarmError):
-    """An attempt is refused. The text is evidence for the next attempt: it names the thing and the mend."""
+    """An attempt is refused. The text is evidence for the next attempt: it names the thing and the mend.
+
+    Attributes:
+        left: what the attempt left besides (`swarm.engine.ports.Left`), where it came so far.
+    """
+
+    left: Any = None
 
 
 class ScopeBreach(Refusal):

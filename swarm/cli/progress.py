@@ -111,6 +111,7 @@ def _of_run(event: Event) -> str:
 
 def _of_change(
     event: ev.AttemptStarted
+    | ev.AttemptReported
     | ev.TaskSatisfied
     | ev.AttemptRefused
     | ev.AttemptCutOff
@@ -136,11 +137,20 @@ def _of_change(
 
 
 def _of_task(
-    event: ev.AttemptStarted | ev.TaskSatisfied | ev.AttemptRefused | ev.AttemptCutOff | ev.Landing | ev.Landed | ev.TaskRetried,
+    event: ev.AttemptStarted
+    | ev.AttemptReported
+    | ev.TaskSatisfied
+    | ev.AttemptRefused
+    | ev.AttemptCutOff
+    | ev.Landing
+    | ev.Landed
+    | ev.TaskRetried,
 ) -> str:
     match event:
         case ev.AttemptStarted():
             return f"attempt {event.attempt} started"
+        case ev.AttemptReported():
+            return f"attempt {event.attempt} {_reported(event)}"
         case ev.TaskSatisfied():
             return "satisfied: it was done before it began"
         case ev.AttemptRefused():
@@ -155,6 +165,11 @@ def _of_task(
             return "given its attempts back"
         case _:
             assert_never(event)
+
+
+def _reported(event: ev.AttemptReported) -> str:
+    ended = f"ended after {_count(event.turns, 'turn')}: {event.ending}" if event.ending else "ended"
+    return ended + (f"; {_count(len(event.notes), 'note')}: {first_line(event.notes[0])}" if event.notes else "")
 
 
 def _measured(gate: list[ev.Measured] | tuple[ev.Measured, ...]) -> str:

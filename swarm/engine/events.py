@@ -18,6 +18,7 @@ __all__ = [
     "ApprovalGiven",
     "AttemptCutOff",
     "AttemptRefused",
+    "AttemptReported",
     "AttemptStarted",
     "Ending",
     "Entry",
@@ -89,6 +90,10 @@ class SchedulerStarted:
     fence: int
     pid: int
     sandbox: str
+    lm: str = ""
+    """The model that a person chose for all agents; empty where the plan's own are used."""
+    budget: dict[str, float] = field(default_factory=dict)
+    """Limits (`usd`, `calls`, `tokens`) that a person gave in the place of the plan's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,22 @@ class AttemptStarted:
     agent: str
     base: str
     sandbox: str
+    recorded_as: int = 0
+    """The attempt whose record of model calls it goes on with: one that was cut off. 0: its own number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptReported:
+    """What an attempt left besides its payload, whatever became of it."""
+
+    kind: Literal["attempt_reported"] = "attempt_reported"
+    task: str
+    attempt: int
+    ending: str
+    """How an agent that works in turns ended: `finished`, or what stopped it. Empty for others."""
+    turns: int
+    notes: tuple[str, ...]
+    metrics: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +291,7 @@ Event = (
     | ApprovalGiven
     | PhaseOpened
     | AttemptStarted
+    | AttemptReported
     | TaskSatisfied
     | AttemptRefused
     | AttemptCutOff

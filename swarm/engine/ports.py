@@ -13,10 +13,10 @@ from swarm.plans.checks import Check
 from swarm.plans.found import Found
 from swarm.plans.graph import Task
 from swarm.signatures.brief import Brief, Inbox
-from swarm.signatures.evidence import Verdict
+from swarm.signatures.evidence import Evidence, Verdict
 from swarm.signatures.handoff import Handoff
 
-__all__ = ["Assignment", "Candidate", "Clock", "History", "Journal", "Judge", "Line", "Observer", "Performance", "Performer"]
+__all__ = ["Assignment", "Candidate", "Clock", "History", "Journal", "Judge", "Left", "Line", "Observer", "Performance", "Performer"]
 
 
 class Clock(Protocol):
@@ -92,6 +92,7 @@ class Assignment:
         base: the commit to start from.
         recorded_as: the attempt that model calls are recorded under: this one, or the interrupted one that it starts again.
         checks: all by which the task is judged.
+        before: what they said of the base.
     """
 
     task: Task
@@ -100,6 +101,27 @@ class Assignment:
     base: str
     recorded_as: int
     checks: tuple[Check, ...] = ()
+    before: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What an attempt leaves for those who read its record.
+
+    Attributes:
+        ending: how an agent that works in turns ended: `finished`, or what stopped it. Empty for others.
+        turns: how many it took.
+        notes: remarks, oldest first.
+        metrics: numbers it measured: name and value, oldest first.
+    """
+
+    ending: str = ""
+    turns: int = 0
+    notes: tuple[str, ...] = ()
+    metrics: tuple[tuple[str, float], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.ending or self.notes or self.metrics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +131,11 @@ class Performance:
     Attributes:
         payload: as its agent gave it.
         tree: of its worktree, inside the scope.
-        ending: how an agent that thinks in turns ended: `finished`, or what stopped it. Empty for the others.
-        turns: how many it took.
-        notes: remarks it left, oldest first.
-        metrics: numbers it measured: name and value, oldest first.
     """
 
     payload: Any
     tree: str
-    ending: str = ""
-    turns: int = 0
-    notes: tuple[str, ...] = ()
-    metrics: tuple[tuple[str, float], ...] = ()
+    left: Left = Left()
 
 
 class Performer(Protocol):
@@ -130,8 +145,9 @@ class Performer(Protocol):
         """Does the work in a worktree of its own.
 
         Raises:
-            Refusal: scope, time or the procedure itself said no.
+            Refusal: scope, time, the procedure or the agent said no. Its `left` may hold a `Left`.
             EnvironmentFault: something needed is missing.
+            Parked: something has to be paid for or mended outside.
         """
         ...
 

@@ -99,6 +99,9 @@ class TaskRecord:
         refusals: why, oldest first, since the last retry or rollback.
         seconds: of the attempt that finished the task, or of the last one.
         base: commit that the last attempt started from.
+        recorded_as: the attempt under which the last one's model calls are recorded.
+        cut_off: the last attempt was cut off, so the next starts again where it started.
+        report: what the last attempt that said anything left besides its payload.
         since: when the attempt in flight started.
     """
 
@@ -109,6 +112,9 @@ class TaskRecord:
     handoff: Handoff | None = None
     landing: ev.Landing | None = None
     base: str = ""
+    recorded_as: int = 0
+    cut_off: bool = False
+    report: ev.AttemptReported | None = None
     commit: str | None = None
     seconds: float = 0.0
     since: datetime | None = None
@@ -136,6 +142,8 @@ class State:
         self.last_at: datetime | None = None
         self.head = ""
         self.sandbox = ""
+        self.lm = ""
+        self.budget: dict[str, float] = {}
         self.tasks = {name: TaskRecord() for name in graph.tasks}
         self.opened: dict[str, ev.PhaseOpened] = {}
         self.measured: dict[str, ev.GateMeasured] = {}
@@ -214,22 +222,29 @@ class State:
 
     def _take_of_task(
         self,
-        event: ev.AttemptStarted | ev.TaskSatisfied | ev.AttemptRefused | ev.AttemptCutOff | ev.Landing | ev.Landed | ev.TaskRetried,
+        event: ev.AttemptStarted
+        | ev.AttemptReported
+        | ev.TaskSatisfied
+        | ev.AttemptRefused
+        | ev.AttemptCutOff
+        | ev.Landing
+        | ev.Landed
+        | ev.TaskRetried,
         at: datetime,
     ) -> None:
         record = self._record(event.task)
         match event:
             case ev.AttemptStarted():
-                self._move(event.task, Move.START)
-                record.begun, record.base, record.since, record.reason = event.attempt, event.base, at, ""
+                self._start_attempt(event, record, at)
+            case ev.AttemptReported():
+                record.report = event
             case ev.TaskSatisfied():
                 self._move(event.task, Move.SATISFY)
                 record.handoff, record.seconds = event.handoff, event.seconds
             case ev.AttemptRefused():
                 self._refuse(event, record)
             case ev.AttemptCutOff():
-                self._move(event.task, Move.CUT_OFF)
-                record.reason = event.reason
+                self._cut_off(event.task, event.reason)
             case ev.Landing():
                 self._move(event.task, Move.LAND)
                 record.landing, record.handoff, record.seconds = event, event.handoff, event.seconds
@@ -253,9 +268,18 @@ class State:
 
     def _start_scheduler(self, event: ev.SchedulerStarted) -> None:
         self.paused, self.ended, self.ended_at, self.sandbox = None, None, None, event.sandbox
+        self.lm, self.budget = event.lm, event.budget
         for task in sorted(self.running):
-            self._move(task, Move.CUT_OFF)
-            self.tasks[task].reason = "cut off with its scheduler"
+            self._cut_off(task, "cut off with its scheduler")
+
+    def _start_attempt(self, event: ev.AttemptStarted, record: TaskRecord, at: datetime) -> None:
+        self._move(event.task, Move.START)
+        record.begun, record.base, record.since, record.reason = event.attempt, event.base, at, ""
+        record.recorded_as, record.cut_off, record.report = event.recorded_as or event.attempt, False, None
+
+    def _cut_off(self, task: str, reason: str) -> None:
+        self._move(task, Move.CUT_OFF)
+        self.tasks[task].reason, self.tasks[task].cut_off = reason, True
 
     def _open(self, event: ev.PhaseOpened) -> None:
         self.opened[event.phase] = event
@@ -281,6 +305,8 @@ class State:
             self.tasks[task] = TaskRecord(begun=begun, reason=f"rolled back with {event.what}")
         gone = set(event.tasks)
         self.landings = [landing for landing in self.landings if landing.task not in gone]
+        for record in self.tasks.values():
+            record.cut_off = False  # its base holds work that is gone
         self.head, self.rolling = event.head, None
         self.measured = {}  # on work that is partly gone; a gate that stayed shut must not open by it
         self._rebuild()
@@ -343,6 +369,14 @@ class State:
             and self.graph.tasks[task].phase in self.opened
             and (self.selected is None or task in self.selected)
         )
+
+    def beginning(self, task: str) -> tuple[str, int]:
+        """Where the next attempt of a task starts: its base, and the attempt whose record of model calls it goes on with.
+
+        One that was cut off starts again from its own base, so that it asks the same and is answered from the record.
+        """
+        record = self.tasks[task]
+        return (record.base, record.recorded_as) if record.cut_off else (self.head, record.begun + 1)
 
     def next_ready(self, count: int) -> list[str]:
         """The best `count` tasks that could start, best first."""

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from swarm.engine.events import Event, Landed, Landing, TaskSatisfied
-from swarm.engine.ports import Assignment, Candidate, History, Judge, Line, Performer
+from swarm.engine.events import AttemptReported, Event, Landed, Landing, TaskSatisfied
+from swarm.engine.ports import Assignment, Candidate, History, Judge, Left, Line, Performer
 from swarm.engine.state import State
 from swarm.errors import ContractBreach, Refusal
 from swarm.plans.checks import Check, GapClosed
@@ -82,6 +82,7 @@ class Attempt:
         self.state, self.ports, self.landing = state, ports, landing
         self.checks = checks_of(task)
         self.began = ports.seconds()
+        self.left = Left()
         self.unstoppable: asyncio.Task[None] | None = None
         """The landing's two records and what is between them; the rest of the attempt may be cancelled at any moment."""
 
@@ -138,15 +139,24 @@ class Attempt:
     # The work
 
     async def _perform(self, base_tree: str, before: tuple[Verdict, ...]) -> _Result:
-        brief, inbox = brief_for(self.state, self.task, self.number, self.checks_text), inbox_for(self.state, self.task)
-        done = await self.ports.performer.perform(
-            Assignment(task=self.task, brief=brief, inbox=inbox, base=self.base, recorded_as=self.number)
-        )
+        done = await self.ports.performer.perform(self._assignment(before))
+        self.left = done.left
         payload = check_payload(self.state.graph.plan.contracts, self.task.hands, done.payload)
         after = await self._judge(done.tree, self.checks)
         evidence = tuple(_evidence(*three) for three in zip(self.checks, before, after, strict=True))
         _refuse_red(evidence, "on the attempt's own tree")
         return _Result(self._handoff(payload, evidence, base_tree, done.tree, None), after)
+
+    def _assignment(self, before: Sequence[Verdict]) -> Assignment:
+        return Assignment(
+            task=self.task,
+            brief=brief_for(self.state, self.task, self.number, self.checks_text),
+            inbox=inbox_for(self.state, self.task),
+            base=self.base,
+            recorded_as=self.state.tasks[self.task.name].recorded_as,
+            checks=tuple(one.check for one in self.checks),
+            before=tuple(_before(one, verdict) for one, verdict in zip(self.checks, before, strict=True)),
+        )
 
     def checks_text(self, kind: Kind) -> tuple[str, ...]:
         return tuple(str(one.check) for one in self.checks if one.kind == kind)
@@ -209,12 +219,29 @@ class Attempt:
 
     async def _move_head(self, landing: Landing) -> None:
         events: tuple[Event, ...] = (Landed(task=landing.task, commit=landing.new),)
-        await self.ports.record(landing)
+        await self.ports.record(*self.reported(), landing)
         await self.ports.line.advance(landing.new, landing.old)
         await self.ports.record(*events)
 
+    def reported(self, left: Left | None = None) -> Iterator[AttemptReported]:
+        """What the attempt left besides its payload, if anything."""
+        what = left or self.left
+        if what:
+            yield AttemptReported(
+                task=self.task.name,
+                attempt=self.number,
+                ending=what.ending,
+                turns=what.turns,
+                notes=what.notes,
+                metrics=what.metrics,
+            )
+
     def _seconds(self) -> float:
         return round(self.ports.seconds() - self.began, 6)
+
+
+def _before(one: _Check, verdict: Verdict) -> Evidence:
+    return Evidence(key=verdict.key, check=verdict.check, kind=one.kind, before=verdict.green, value=verdict.value, output=verdict.output)
 
 
 def _evidence(one: _Check, before: Verdict, after: Verdict) -> Evidence:

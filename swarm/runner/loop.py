@@ -44,10 +44,13 @@ from swarm.engine.schedule import (
 )
 from swarm.engine.state import Stage, State
 from swarm.errors import (
+    AgentStopped,
     AttemptTimedOut,
     Bug,
     ContractBreach,
     EnvironmentFault,
+    OutOfBudget,
+    Parked,
     Refusal,
     ScopeBreach,
 )
@@ -58,7 +61,7 @@ from swarm.signatures.evidence import Refused, Verdict
 
 __all__ = ["Interrupted", "Mailbox", "Outcome", "Runner", "RunnerPorts"]
 
-RefusalKind = Literal["scope", "contract", "checks", "procedure", "timeout", "merge"]
+RefusalKind = Literal["scope", "contract", "checks", "procedure", "timeout", "merge", "agent", "budget"]
 
 
 class Mailbox(Protocol):
@@ -204,15 +207,19 @@ class Runner:
                 assert_never(first)
 
     async def _start(self, decisions: Sequence[StartAttempt]) -> None:
-        base, tasks = self.state.head, self.state.graph.tasks
-        sandbox = self.state.sandbox
-        await self.record(
-            *(AttemptStarted(task=d.task, attempt=d.attempt, agent=tasks[d.task].agent, base=base, sandbox=sandbox) for d in decisions)
-        )
-        for decision in decisions:
-            attempt = Attempt(tasks[decision.task], decision.attempt, base, self.state, self._attempt_ports(), self._landing)
+        started = [self._started(decision) for decision in decisions]
+        await self.record(*started)
+        for decision, event in zip(decisions, started, strict=True):
+            task = self.state.graph.tasks[decision.task]
+            attempt = Attempt(task, decision.attempt, event.base, self.state, self._attempt_ports(), self._landing)
             self._attempts[decision.task] = attempt
             self._flying[decision.task] = self._spawn(partial(self._carry_out, attempt), self._forget(decision.task))
+
+    def _started(self, decision: StartAttempt) -> AttemptStarted:
+        task, (base, recorded_as) = self.state.graph.tasks[decision.task], self.state.beginning(decision.task)
+        return AttemptStarted(
+            task=task.name, attempt=decision.attempt, agent=task.agent, base=base, sandbox=self.state.sandbox, recorded_as=recorded_as
+        )
 
     def _forget(self, task: str) -> Callable[[], None]:
         def forget() -> None:
@@ -247,20 +254,22 @@ class Runner:
         except Refusal as refusal:
             if not self._stopping:
                 await self._refuse(attempt, refusal)
-        except EnvironmentFault as fault:
+        except (EnvironmentFault, Parked) as fault:
             if not self._stopping:
                 await self.record(AttemptCutOff(task=attempt.task.name, attempt=attempt.number, reason=str(fault)))
-                self._pause(str(fault))
+                self._pause(str(fault), fault)
 
     async def _refuse(self, attempt: Attempt, refusal: Refusal) -> None:
         name = attempt.task.name
         refused = Refused(attempt=attempt.number, kind=_kind(refusal), text=str(refusal), evidence=getattr(refusal, "evidence", ()))
-        last = self.state.tasks[name].spent + 1 >= self.attempts
+        last = self.state.tasks[name].spent + 1 >= self.attempts or getattr(refusal, "final", False)
         seconds = round(self.ports.clock.monotonic() - attempt.began, 6)
-        await self.record(AttemptRefused(task=name, attempt=attempt.number, last=last, refused=refused, seconds=seconds))
+        event = AttemptRefused(task=name, attempt=attempt.number, last=last, refused=refused, seconds=seconds)
+        await self.record(*attempt.reported(getattr(refusal, "left", None)), event)
 
-    def _pause(self, reason: str) -> None:
-        self._pausing = self._pausing or RunPaused(reason=reason, missing=True)
+    def _pause(self, reason: str, fault: EnvironmentFault | Parked) -> None:
+        """Nothing new starts; what is in flight goes on to its end."""
+        self._pausing = self._pausing or RunPaused(reason=reason, missing=isinstance(fault, EnvironmentFault))
 
     async def _complete_landing(self, task: str) -> None:
         landing = self.state.tasks[task].landing
@@ -282,8 +291,8 @@ class Runner:
         checks = [_as_check(phase.gate[position]) for position in decision.conditions]
         try:
             verdicts = await self.ports.judge.verdicts(await self.ports.line.tree(head), checks)
-        except EnvironmentFault as fault:
-            self._pause(f'the gate of phase "{phase.id}" cannot be measured: {fault}')
+        except (EnvironmentFault, Parked) as fault:
+            self._pause(f'the gate of phase "{phase.id}" cannot be measured: {fault}', fault)
             return
         conditions = {
             str(position): _measured(check, verdict) for position, check, verdict in zip(decision.conditions, checks, verdicts, strict=True)
@@ -294,8 +303,8 @@ class Runner:
         """Nothing is in flight and nothing can start."""
         ending = self._pausing or pause_for_approval(self.state) or await self._unless_stopped(self._measure_end())
         await self._obey()
-        missing = isinstance(ending, RunPaused) and ending.missing
-        if ending is None or self._cancelled or (not missing and decide(self.state, self._room())):
+        stays = ending is self._pausing or (isinstance(ending, RunPaused) and ending.missing)
+        if ending is None or self._cancelled or (not stays and decide(self.state, self._room())):
             return None
         await self.record(ending)
         return ending
@@ -318,8 +327,8 @@ class Runner:
             tree = await self.ports.line.tree(self.state.head)
             gaps = await self.ports.judge.found(tree)
             return conclude(self.state, gaps, await self.ports.judge.verdicts(tree, success))
-        except EnvironmentFault as fault:
-            return RunPaused(reason=f"the final tree cannot be measured: {fault}", missing=True)
+        except (EnvironmentFault, Parked) as fault:
+            return RunPaused(reason=f"the final tree cannot be measured: {fault}", missing=isinstance(fault, EnvironmentFault))
 
     # Waiting and stopping
 
@@ -419,5 +428,9 @@ def _kind(refusal: Refusal) -> RefusalKind:
             return "timeout"
         case NotMerged():
             return "merge"
+        case AgentStopped():
+            return "agent"
+        case OutOfBudget():
+            return "budget"
         case _:
             return "procedure"

@@ -49,6 +49,6 @@ class Refused:
     """Why an attempt was refused, in words that the next attempt can act on."""
 
     attempt: int
-    kind: Literal["scope", "contract", "checks", "procedure", "timeout", "merge"]
+    kind: Literal["scope", "contract", "checks", "procedure", "timeout", "merge", "agent", "budget"]
     text: str
     evidence: tuple[Evidence, ...] = ()

@@ -12,6 +12,7 @@ import pytest
 from swarm.engine.events import (
     ApprovalGiven,
     AttemptCutOff,
+    AttemptReported,
     AttemptRefused,
     AttemptStarted,
     Event,
@@ -190,6 +191,7 @@ def one_of_each() -> tuple[Event, ...]:
         TaskSatisfied(task="analytics.base", attempt=1, handoff=make_handoff(), seconds=0.5),
         AttemptRefused(task="analytics.base", attempt=1, last=False, refused=refused, seconds=3.0),
         AttemptCutOff(task="analytics.base", attempt=2, reason="interrupted"),
+        AttemptReported(task="analytics.base", attempt=2, ending="finished", turns=3, notes=("a doubt",), metrics=(("seconds", 0.5),)),
         make_landing(),
         Landed(task="analytics.base", commit="c1"),
         TaskRetried(task="analytics.base"),

@@ -16,7 +16,7 @@ import yaml
 
 from swarm.engine import events as ev
 from swarm.engine.events import Entry, Event
-from swarm.engine.ports import Assignment, Candidate, Performance
+from swarm.engine.ports import Assignment, Candidate, Left, Performance
 from swarm.engine.state import State, fold
 from swarm.errors import EnvironmentFault, HeadMoved, Refusal
 from swarm.journal.memory import MemoryJournal, MemoryStore
@@ -268,6 +268,7 @@ class Act:
     payload: Any = field(default_factory=dict)
     fails: BaseException | None = None
     waits: asyncio.Event | None = None
+    left: Left = field(default_factory=Left)
 
 
 Script = Callable[[Assignment], Act]
@@ -314,7 +315,8 @@ class FakePerformer:
             raise act.fails
         files = {**self.code.files(assignment.base), **act.edits}
         self.life.at("after performing")
-        return Performance(payload=act.payload, tree=self.code.tree({path: text for path, text in files.items() if text is not None}))
+        tree = self.code.tree({path: text for path, text in files.items() if text is not None})
+        return Performance(payload=act.payload, tree=tree, left=act.left)
 
     def _act(self, assignment: Assignment) -> Act:
         name = assignment.task.name
