@@ -13,10 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from swarm.engine.calls import CallRow, ToolRow
 from swarm.engine.events import Entry
 from swarm.errors import JournalDamaged, RecordFault
 from swarm.journal.chain import Row, entry, verify, verify_one
 from swarm.journal.connection import check_schema, connect, mapped, transaction
+from swarm.journal.migrations import version_of
+from swarm.journal.rows import SELECT_CALLS, SELECT_TOLD, call_of, told_of
 from swarm.signatures.canonical import sha256
 
 __all__ = ["Record", "last_row", "read"]
@@ -30,6 +33,8 @@ _FROM: Final = "SELECT seq, at, kind, version, task, body, prev, hash FROM event
 _COUNT: Final = "SELECT count(kind) FROM events INDEXED BY events_by_kind"
 _FIRST: Final = "SELECT seq, at, kind, version, task, body, prev, hash FROM events WHERE seq = 1"
 _TEXT: Final = "SELECT content FROM texts WHERE hash = ?"
+_CALLS_SINCE: Final = 2
+"""The version of the tables that first held calls."""
 
 
 class Record:
@@ -67,6 +72,22 @@ class Record:
             with mapped(self.path):
                 raise JournalDamaged(f"it holds no text {hash_}")
         return content
+
+    def calls(self) -> tuple[CallRow, ...]:
+        """The model calls, in the order in which they were written. None in a journal from before there were any.
+
+        Raises:
+            JournalDamaged: a row is none.
+        """
+        return self.ask(lambda connection: _all(connection, SELECT_CALLS, call_of)) or ()
+
+    def told(self) -> tuple[ToolRow, ...]:
+        """What tools answered, in the order in which it was written; a later row at the same step with the same key replaces an earlier.
+
+        Raises:
+            JournalDamaged: a row is none.
+        """
+        return self.ask(lambda connection: _all(connection, SELECT_TOLD, told_of)) or ()
 
     def first(self) -> Row | None:
         """The first row, verified by itself; None while there is none, that is, while the run does not exist."""
@@ -166,6 +187,12 @@ def _rows(connection: sqlite3.Connection, after: int) -> tuple[Row, ...]:
 def _one(connection: sqlite3.Connection, query: str, values: tuple[str, ...]) -> Row | None:
     row = connection.execute(query, values).fetchone()
     return None if row is None else verify_one(Row(*row))
+
+
+def _all(connection: sqlite3.Connection, query: str, made: Callable[..., T]) -> tuple[T, ...]:
+    if version_of(connection) < _CALLS_SINCE:
+        return ()
+    return tuple(made(*values) for values in connection.execute(query))
 
 
 def _content(connection: sqlite3.Connection, hash_: str) -> bytes | None:

@@ -2,7 +2,7 @@
 
 Durable means: WAL with `synchronous=FULL`. In 1,000 simulated power cuts FULL lost no acknowledged event, NORMAL lost 500.
 It costs an fsync per commit, which group commit shares: a thread owns the writing connection, takes everything that is queued and commits
-it in one transaction, while the event loop goes on.
+it in one transaction, while the event loop goes on. Events, model calls and tools' answers all go this way.
 
 After any failure to write the journal is poisoned: no retry, since pages are marked clean after a failed fsync and a second
 try may "succeed" with the data gone. The next scheduler reads from the disk what is really there.
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from swarm.engine.calls import CallRow, ToolRow
 from swarm.engine.events import Entry, Event
 from swarm.engine.ports import Clock
 from swarm.errors import JournalDamaged, RecordFault, RunOwned, SwarmError
@@ -31,6 +32,7 @@ from swarm.journal.connection import Connect, check_schema, connect, mapped, tra
 from swarm.journal.durable import sync_folder
 from swarm.journal.migrations import migrate
 from swarm.journal.record import Record, last_row, read
+from swarm.journal.rows import INSERT, values_of
 
 __all__ = ["Record", "SqliteJournal", "read"]
 
@@ -40,20 +42,23 @@ _FENCE: Final = "SELECT number FROM fence"
 _NEXT_FENCE: Final = "INSERT INTO fence (id, number) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = number + 1"
 _FULL: Final = 2
 """What `PRAGMA synchronous` answers when it is FULL."""
+_REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, OverflowError)
+"""What a row raises that the table, or SQLite at the door, will not have: it says nothing against the disk."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Append:
-    """One call of `append`, on its way to the disk."""
+class _Write:
+    """What one caller asks for, on its way to the disk: events, or a row of another table, with the texts that they name."""
 
-    at: str
-    events: tuple[Encoded, ...]
     texts: Mapping[str, bytes]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[tuple[Entry, ...]]
+    at: str = ""
+    events: tuple[Encoded, ...] = ()
+    row: CallRow | ToolRow | None = None
 
 
-_Answer = tuple[Entry, ...] | SwarmError
+_Answer = tuple[Entry, ...] | SwarmError | ValueError
 
 
 class SqliteJournal:
@@ -68,7 +73,7 @@ class SqliteJournal:
         self._fault: SwarmError | None = None
         self._closed = False
         self._gate = threading.Lock()
-        self._queue: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         # A daemon: a program that forgets to close must still be able to end, and what was acknowledged is on disk.
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
@@ -108,12 +113,21 @@ class SqliteJournal:
             RecordFault: the disk failed, now or earlier, or the journal is closed.
         """
         at, texts = stamp(self._clock.now()), dict(texts or {})
-        check_texts(texts)
-        encoded = tuple(encode(event) for event in events)
-        loop = asyncio.get_running_loop()
-        append = _Append(at, encoded, texts, loop, loop.create_future())
-        self._enqueue(append)
-        return await append.future
+        return await self._on_disk(texts, at=at, events=tuple(encode(event) for event in events))
+
+    async def put(self, row: CallRow, texts: Mapping[str, str]) -> None:
+        """Writes a model call and the texts it names, on the way that events go, and returns once they are on disk.
+
+        Raises:
+            ValueError: the row or a text cannot be recorded, or the question has an answer already; the journal goes on.
+            RunOwned: a later writer has taken the run.
+            RecordFault: the disk failed, now or earlier, or the journal is closed.
+        """
+        await self._on_disk(_as_bytes(texts), row=row)
+
+    async def put_tool(self, row: ToolRow, texts: Mapping[str, str]) -> None:
+        """Writes a tool's answer and its text, as `put` does."""
+        await self._on_disk(_as_bytes(texts), row=row)
 
     def entries(self, after: int = 0) -> Sequence[Entry]:
         """Entries with a sequence number above `after`, in order. See the port."""
@@ -133,11 +147,20 @@ class SqliteJournal:
                 self._queue.put(None)
         self._thread.join()
 
-    def _enqueue(self, append: _Append) -> None:
+    async def _on_disk(
+        self, texts: Mapping[str, bytes], *, at: str = "", events: tuple[Encoded, ...] = (), row: CallRow | ToolRow | None = None
+    ) -> tuple[Entry, ...]:
+        check_texts(texts)
+        loop = asyncio.get_running_loop()
+        write = _Write(texts, loop, loop.create_future(), at, events, row)
+        self._enqueue(write)
+        return await write.future
+
+    def _enqueue(self, write: _Write) -> None:
         with self._gate:  # after the `None` of `close` nobody would ever answer
             if self._closed:
                 raise RecordFault(f"the journal {self.path} is closed")
-            self._queue.put(append)
+            self._queue.put(write)
 
     # What follows runs in the writer thread.
 
@@ -152,8 +175,8 @@ class SqliteJournal:
             self._fold()
         self._connection.close()
 
-    def _next_batch(self) -> tuple[list[_Append], bool]:
-        batch: list[_Append] = []
+    def _next_batch(self) -> tuple[list[_Write], bool]:
+        batch: list[_Write] = []
         item = self._queue.get()
         while item is not None:
             batch.append(item)
@@ -163,7 +186,7 @@ class SqliteJournal:
                 return batch, True
         return batch, False
 
-    def _answers(self, batch: list[_Append]) -> list[_Answer]:
+    def _answers(self, batch: list[_Write]) -> list[_Answer]:
         if self._fault is None:
             try:
                 return self._commit(batch)
@@ -175,19 +198,27 @@ class SqliteJournal:
                 self._fault = RecordFault(f"the journal {self.path} failed: {error!r}")
         return [self._fault] * len(batch)
 
-    def _commit(self, batch: list[_Append]) -> list[_Answer]:
-        last = self._last
-        written: list[list[Row]] = []
+    def _commit(self, batch: list[_Write]) -> list[_Answer]:
+        last, answers = self._last, list[_Answer]()
         with mapped(self.path), transaction(self._connection, "BEGIN IMMEDIATE"):
             self._check_fence()
             for each in batch:
                 rows = seal(last, each.at, each.events)
                 self._connection.executemany(_INSERT_TEXT, each.texts.items())
                 self._connection.executemany(_INSERT_EVENT, rows)
-                written.append(rows)
+                refused = None if each.row is None else self._refused(each.row)
+                answers.append(refused or entries_of(rows, each.events))
                 last = rows[-1] if rows else last
         self._last = last
-        return [entries_of(rows, each.events) for rows, each in zip(written, batch, strict=True)]
+        return answers
+
+    def _refused(self, row: CallRow | ToolRow) -> ValueError | None:
+        """Writes a row. One that is refused leaves the others of its group alone, and of its own only texts that nothing names."""
+        try:
+            self._connection.execute(INSERT[type(row)], values_of(row))
+        except _REFUSED as error:
+            return ValueError(f"the journal cannot record this {type(row).__name__} of task {row.task}: {error}")
+        return None
 
     def _check_fence(self) -> None:
         (number,) = self._connection.execute(_FENCE).fetchone()
@@ -247,7 +278,14 @@ def _proved(connection: sqlite3.Connection) -> Row | None:
     return last_row(connection)
 
 
-def _wake(batch: list[_Append], answers: list[_Answer]) -> None:
+def _as_bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
+    try:
+        return {name: text.encode() for name, text in texts.items()}
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the journal cannot record a text with half of a surrogate pair: {error.reason} at {error.start}") from error
+
+
+def _wake(batch: list[_Write], answers: list[_Answer]) -> None:
     """Hands each loop its answers in one call, so that awaiters wake in the order in which they called."""
     pairs = list(zip(batch, answers, strict=True))
     for loop in dict.fromkeys(each.loop for each in batch):
@@ -260,7 +298,7 @@ def _resolve(answers: Iterable[tuple[asyncio.Future[tuple[Entry, ...]], _Answer]
     for future, answer in answers:
         if future.done():  # cancelled while it waited; what it asked for is on disk all the same
             continue
-        if isinstance(answer, SwarmError):
+        if isinstance(answer, Exception):
             future.set_exception(type(answer)(*answer.args))  # its own, since each raise adds to the traceback
         else:
             future.set_result(answer)

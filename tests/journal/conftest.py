@@ -1,7 +1,9 @@
 """What the journal's tests share: a clock that ticks by itself, an example of every event, and both journals behind one door."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +14,8 @@ import pytest
 from swarm.engine.events import (
     ApprovalGiven,
     AttemptCutOff,
-    AttemptReported,
     AttemptRefused,
+    AttemptReported,
     AttemptStarted,
     Event,
     GateMeasured,
@@ -121,6 +123,34 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
     disk = SqliteShelf(tmp_path / "journal.db")
     yield disk
     disk.close()
+
+
+@dataclass
+class Held:
+    """A journal whose commits begin only once `go` is set, and how many have begun."""
+
+    journal: SqliteJournal
+    go: threading.Event
+    begun: list[str]
+
+
+@pytest.fixture
+def held(tmp_path: Path, clock: TickingClock) -> Iterator[Held]:
+    go, begun, opened = threading.Event(), list[str](), list[sqlite3.Connection]()
+
+    def watched(path: Path, mode: Mode) -> sqlite3.Connection:
+        opened.append(connect(path, mode))
+        return opened[-1]
+
+    def hold(statement: str) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            begun.append(statement)
+            assert go.wait(30)
+
+    with closing(SqliteJournal.open(tmp_path / "journal.db", clock, watched)) as journal:
+        opened[-1].set_trace_callback(hold)
+        yield Held(journal, go, begun)
+        go.set()
 
 
 @pytest.fixture
