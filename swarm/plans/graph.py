@@ -16,8 +16,10 @@ from swarm.plans import globs
 from swarm.plans.checks import Check, Condition, PhaseDone
 from swarm.plans.fields import Days
 from swarm.plans.found import Found
-from swarm.plans.load import Location, Plan, task_files
-from swarm.plans.schema import Category, Procedure, TaskEntry
+from swarm.plans.load import Location, Plan
+from swarm.plans.named import task_files
+from swarm.plans.programs import USES_TOOLS
+from swarm.plans.schema import Agent, Budget, Category, Procedure, TaskEntry
 from swarm.plans.substitute import Values, in_check, in_glob, in_procedure, in_text
 from swarm.plans.undisturbed import undisturbed
 from swarm.signatures.canonical import digest, sha256
@@ -25,6 +27,7 @@ from swarm.signatures.canonical import digest, sha256
 __all__ = ["Closing", "Graph", "PhaseNode", "Task", "compile_plan", "declared_by", "selector"]
 
 _NO_VALUES: Final[Values] = {}
+_UNKNOWN: Final = Agent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class Task:
         at: its place in the plan.
         needs: full names of the tasks it waits for, sorted.
         writes, reads: globs.
+        program: the task's own, as written. `thinks` is the program that works on it: that, or its agent's where it has no `do:`;
+            None where a `do:` stands alone.
+        lm: the model that the plan names for it, if any; `--lm` and `SWARM_LM` override it.
+        budget: of each member, where the task fans out.
         definition: hash of everything that says what the task is. Equal hashes: the same task in another run.
     """
 
@@ -74,6 +81,9 @@ class Task:
     keep: tuple[Check, ...]
     do: tuple[Procedure, ...]
     program: str | None
+    thinks: str | None
+    lm: str | None
+    budget: Budget
     member: str | None
     definition: str
 
@@ -81,6 +91,11 @@ class Task:
     def measurable(self) -> bool:
         """Whether the task declares something by which it could be found satisfied."""
         return bool(self.done_when or self.closes)
+
+    @property
+    def template_first(self) -> bool:
+        """Whether the procedure works first, and the program only where the checks are still red."""
+        return bool(self.do) and self.thinks is not None
 
     @property
     def scope(self) -> tuple[globs.Glob, ...]:
@@ -266,6 +281,7 @@ class _Draft:
     def task(self, index: int, resolve: _Resolver, described: "_Descriptions") -> Task:
         values = _values(self.gap)
         entry = self.entry
+        agent = entry.agent or self.body.lead
         done_when = _checks(entry.done_when, values)
         keep = _checks(entry.keep, values)
         do = tuple(in_procedure(step, values) for step in entry.do) if values else entry.do
@@ -286,7 +302,7 @@ class _Draft:
             index=index,
             at=("categories", self.category, "tasks", self.short),
             phase=entry.phase,
-            agent=entry.agent or self.body.lead,
+            agent=agent,
             goal=parts.goal,
             priority=self.body.priority,
             weight=entry.weight,
@@ -300,6 +316,9 @@ class _Draft:
             keep=keep,
             do=do,
             program=entry.program,
+            thinks=described.program(entry, agent),
+            lm=described.lm(entry, agent),
+            budget=entry.budget,
             member=self.gap.path if self.gap else None,
             definition=digest(described.declaration(self) | (parts.described() if values else {}) | {"task": self.name}),
         )
@@ -372,11 +391,22 @@ def _checks(checks: tuple[Check, ...], values: Values) -> tuple[Check, ...]:
 
 
 class _Descriptions:
-    """What says what a task is, made once per declared task: its entry, its contract, and the files of its `do:` or `program:`."""
+    """What says what a task is, made once per declared task: its entry, its contract, and the files of its `do:` or `program:`.
+
+    And what works on it, by the plan's agents, which are no part of that.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan, self.agents = plan, plan.agents
         self.known: dict[str, dict[str, Any]] = {}
+
+    def program(self, entry: TaskEntry, agent: str) -> str | None:
+        if entry.program or entry.do:
+            return entry.program
+        return self.agents.get(agent, _UNKNOWN).program or USES_TOOLS
+
+    def lm(self, entry: TaskEntry, agent: str) -> str | None:
+        return entry.lm or self.agents.get(agent, _UNKNOWN).lm or self.plan.spec.lm
 
     def declaration(self, draft: _Draft) -> dict[str, Any]:
         if draft.declared not in self.known:

@@ -1,7 +1,6 @@
 """From a plan file to a `Plan`, or to all that is wrong with its text. Only `load_plan` reads the disk."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,19 +10,19 @@ from pydantic import ValidationError
 
 from swarm.errors import PlanRefused, UsageError
 from swarm.home import ID_PATTERN
-from swarm.plans.problems import Code, Mark, Problem
-from swarm.plans.schema import Agent, Codemod, Command, ContractField, PlanFile, Template
+from swarm.plans.named import NamedFile, named_files
+from swarm.plans.problems import Code, Location, Mark, Problem
+from swarm.plans.programs import USES_TOOLS
+from swarm.plans.schema import Agent, ContractField, PlanFile
 from swarm.plans.templates import referenced_templates
 from swarm.plans.undisturbed import undisturbed
-from swarm.plans.vocabulary import ROSTER
+from swarm.plans.vocabulary import TOOLS
 from swarm.plans.yaml_text import MAX_BYTES, YamlText, read_yaml
 from swarm.signatures.contracts import Contracts, FieldSpec
+from swarm.signatures.specialisms import SPECIALISMS
 
-__all__ = ["Location", "NamedFile", "Plan", "load_plan", "named_files", "parse_plan"]
+__all__ = ["Location", "Plan", "load_plan", "parse_plan"]
 
-Location = tuple[str | int, ...]
-_IN_PLAN_DIR: Final = re.compile(r"\$(?:SWARM_PLAN_DIR|\{SWARM_PLAN_DIR\})/([A-Za-z0-9_@%+=:,./-]+)")
-_PROGRAM_FILE: Final = re.compile(r"(?P<path>[^:]+\.py):(?P<name>\w+)")
 _CONSTRAINTS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
 _WANTED: Final = {
     "bool_type": "true or false",
@@ -38,21 +37,6 @@ _WANTED: Final = {
 """What pydantic calls a wrong type, in the plan's words."""
 _STORED_BYTES: Final = 64 * 1024 * 1024
 _UNSTORED: Final = frozenset({"__pycache__", ".git", ".swarm"})
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """A file that the plan names, relative to the plan's folder.
-
-    Attributes:
-        tree: the whole folder it stands in goes with it.
-        template: what it includes or extends goes with it.
-    """
-
-    path: str
-    at: Location
-    tree: bool = False
-    template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -86,11 +70,11 @@ class Plan:
 
     @property
     def agents(self) -> dict[str, Agent]:
-        """The shipped roster with the plan's additions and overrides."""
-        merged = {name: Agent(role=role, program="react") for name, role in ROSTER.items()}
+        """The shipped roster with the plan's additions and overrides. Each has a role, a program and tools."""
+        merged = {name: Agent(role=one.role, program=one.program, tools=one.tools) for name, one in SPECIALISMS.items()}
         for name, given in self.spec.agents.items():
-            base = merged.get(name, Agent(role=name, program="react"))
-            merged[name] = base.model_copy(update=given.model_dump(exclude_unset=True))
+            base = merged.get(name, Agent(role=name, program=USES_TOOLS, tools=TOOLS))
+            merged[name] = base.model_copy(update=given.model_dump(exclude_none=True))
         return merged
 
 
@@ -214,67 +198,6 @@ def _field(entry: ContractField) -> FieldSpec:
     )
 
 
-def named_files(spec: PlanFile) -> Iterator[NamedFile]:
-    """Every file of the plan's own that it names: what a run stores, and what a task's definition depends on."""
-    for name, agent in spec.agents.items():
-        at: Location = ("agents", name)
-        yield from _program_file(agent.program, (*at, "program"))
-        if agent.state:
-            yield NamedFile(agent.state, (*at, "state"))
-    for name, gap in spec.gaps.items():
-        yield from _in_command(getattr(gap, "listed_by", None), ("gaps", name, "listed_by"))
-    for category, body in spec.categories.items():
-        for task in body.tasks:
-            yield from task_files(spec, category, task)
-    yield from _check_files(spec)
-
-
-def task_files(spec: PlanFile, category: str, task: str) -> Iterator[NamedFile]:
-    """The files that one task's `do:`, `program:` and checks name."""
-    entry, at = spec.categories[category].tasks[task], ("categories", category, "tasks", task)
-    yield from _program_file(entry.program, (*at, "program"))
-    for position, step in enumerate(entry.do):
-        yield from _step_files(step, (*at, "do", position))
-    for key, checks in (("done_when", entry.done_when), ("keep", entry.keep)):
-        for position, check in enumerate(checks):
-            yield from _in_command(getattr(check, "run", None), (*at, key, position, "run"))
-
-
-def _step_files(step: Command | Template | Codemod, at: Location) -> Iterator[NamedFile]:
-    match step:
-        case Template():
-            yield NamedFile(step.template, (*at, "template"), template=True)
-        case Codemod():
-            yield NamedFile(step.codemod, (*at, "codemod"))
-        case Command():
-            yield from _in_command(step.command, (*at, "command"))
-
-
-def _check_files(spec: PlanFile) -> Iterator[NamedFile]:
-    places: list[tuple[Location, Any]] = [(("success",), spec.success)]
-    places += [(("categories", name, "success"), body.success) for name, body in spec.categories.items()]
-    places += [
-        (("phases", position, name, "gate"), phase.gate) for position, entry in enumerate(spec.phases) for name, phase in entry.items()
-    ]
-    for at, checks in places:
-        for position, check in enumerate(checks):
-            yield from _in_command(getattr(check, "run", None), (*at, position, "run"))
-
-
-def _program_file(program: str | None, at: Location) -> Iterator[NamedFile]:
-    found = _PROGRAM_FILE.fullmatch(program or "")
-    if found:
-        yield NamedFile(found["path"], at)
-
-
-def _in_command(command: str | list[str] | None, at: Location) -> Iterator[NamedFile]:
-    """`$SWARM_PLAN_DIR/tools/x.py` names the folder `tools` whole, since x.py may use what stands beside it."""
-    words = [command] if isinstance(command, str) else command or []
-    for found in (match for word in words for match in _IN_PLAN_DIR.finditer(word)):
-        top, _, rest = found[1].partition("/")
-        yield NamedFile(found[1], at, tree=bool(rest)) if rest or top else NamedFile(top, at)
-
-
 def _read_bytes(path: Path) -> bytes:
     """The content, or of an endless file a little more than is allowed."""
     try:
@@ -303,6 +226,8 @@ def _read_files(plan: Plan, folder: Path) -> tuple[dict[str, bytes], list[Proble
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     for named in named_files(plan.spec):
+        if named.perhaps and not os.path.isfile(folder / named.path):
+            continue
         trouble = _unsafe(named.path) or _read_named(folder, named, files)
         if trouble is None and named.template:
             trouble = _read_referenced(folder, named, files)
@@ -315,6 +240,8 @@ def _read_files(plan: Plan, folder: Path) -> tuple[dict[str, bytes], list[Proble
 def _unsafe(path: str) -> str | None:
     if path.startswith("/") or ".." in path.split("/"):
         return f'"{path}" is not below the plan\'s folder: files are named relative to the plan'
+    if path in ("", "."):
+        return "this is the plan's whole folder: name the files or folders in it that are wanted"
     return None
 
 
@@ -322,8 +249,10 @@ def _read_named(folder: Path, named: NamedFile, files: dict[str, bytes]) -> str 
     if named.path in files:
         return None
     path = folder / named.path
-    if not path.exists():
+    if not os.path.exists(path):  # unlike pathlib, it also says no to a name that no file could have
         return f'the file "{named.path}" does not exist beside the plan'
+    if not named.folder and not path.is_file():
+        return f'"{named.path}" is no file: name one'
     wanted = [path] if path.is_file() and not named.tree else list(_below(folder / Path(named.path).parts[0]))
     return _store(folder, wanted, files)
 

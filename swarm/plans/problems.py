@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-__all__ = ["Code", "Mark", "Problem", "did_you_mean", "one_of", "render"]
+__all__ = ["Code", "Location", "Mark", "Problem", "did_you_mean", "one_of", "render"]
 
 Code = Literal[
     "syntax",
@@ -25,7 +25,10 @@ Code = Literal[
     "unreachable-gate",
     "no-check",
     "stale-read",
+    "cannot-write",
 ]
+Location = tuple[str | int, ...]
+"""Keys and positions that lead to a place in a plan."""
 Severity = Literal["error", "warning"]
 _SHOWN_LINE = 160
 

@@ -18,6 +18,7 @@ __all__ = [
     "Gap",
     "Limits",
     "ListedGap",
+    "McpServer",
     "MissingGap",
     "Phase",
     "PlanFile",
@@ -39,7 +40,7 @@ class Workspace(Mapping):
 
 
 class Budget(Mapping):
-    """What a run may spend; unlimited unless given."""
+    """What a run, a category or a task may spend on models; unlimited unless given."""
 
     usd: Annotated[float, Field(gt=0, strict=True)] | None = None
     calls: Annotated[int, Field(gt=0, strict=True)] | None = None
@@ -47,12 +48,16 @@ class Budget(Mapping):
 
 
 class Limits(Mapping):
-    """Bounds of a run; the values here are the defaults. Times in seconds."""
+    """Bounds of a run; the values here are the defaults. Times in seconds.
+
+    `turns` is how many times an agent with tools may ask its model in one attempt.
+    """
 
     parallel: Annotated[int, Field(ge=1, le=1024, strict=True)] = 8
     attempts: Annotated[int, Field(ge=1, le=100, strict=True)] = 3
     timeout: Duration = 1200.0
     check_timeout: Duration = 300.0
+    turns: Annotated[int, Field(ge=1, le=1000, strict=True)] = 40
     budget: Budget = Budget()
 
 
@@ -148,6 +153,18 @@ class Agent(Mapping):
     state: Word | None = None
 
 
+def _argv(value: Any) -> Any:
+    if isinstance(value, str):
+        raise wrong(f"write the command as a list of words, since no shell reads it, not {value!r:.60}")
+    return value
+
+
+class McpServer(Mapping):
+    """A server of tools (Model Context Protocol) that a run starts, for the agents that list it."""
+
+    command: Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_argv)]
+
+
 class Command(Mapping):
     """Runs a program in the worktree."""
 
@@ -201,6 +218,7 @@ class TaskEntry(Mapping):
     do: Annotated[tuple[Procedure, ...], BeforeValidator(_listed)] = ()
     program: Word | None = None
     lm: Word | None = None
+    budget: Budget = Budget()
     for_each: Id | None = None
     only: Texts = ()
     weight: Annotated[float, Field(gt=0, le=1_000_000, strict=True)] = 1.0
@@ -219,6 +237,7 @@ class Category(Mapping):
     priority: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] = 1_000_000
     objective: Word
     days: Days | None = None
+    budget: Budget = Budget()
     lead: Id
     support: tuple[Id, ...] = ()
     territory: Texts | None = None
@@ -262,6 +281,7 @@ class PlanFile(Mapping):
     lm: Word | None = None
     gaps: dict[Id, Gap] = Field(default={})
     contracts: dict[Identifier, dict[Word, Field_]] = Field(default={})
+    mcp: dict[Id, McpServer] = Field(default={})
     agents: dict[Id, Annotated[Agent, BeforeValidator(_empty)]] = Field(default={})
     metrics: tuple[Identifier, ...] = ()
     categories: Annotated[dict[Id, Category], Field(min_length=1)]

@@ -1,29 +1,21 @@
 """Names that every plan may use without declaring them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-__all__ = ["BUILT_IN_METRICS", "METRIC_PREFIXES", "RESERVED_FIELDS", "ROSTER", "TOOLS"]
+from swarm.signatures.specialisms import SPECIALISMS
 
-ROSTER: Final[dict[str, str]] = {
-    "analytics-integration-specialist": "Gives existing code an analytics layer without changing what it does.",
-    "code-analyzer": "Reads code, finds what is incomplete and says how it is meant to work.",
-    "dependency-mapper": "Finds what depends on what and mirrors changes across environments.",
-    "observability-engineer": "Restores system-wide monitoring: collectors, dashboards, alerts.",
-    "monitoring-specialist": "Measures agents at work: times, success rates, resources.",
-    "metrics-coordinator": "Brings metrics of many sources together under one set of names.",
-    "template-specialist": "Completes implementations from the project's own templates.",
-    "code-generator": "Writes new code from a specification.",
-    "pattern-implementer": "Applies one pattern in many places.",
-    "production-engineer": "Makes working code ready for production.",
-    "security-auditor": "Finds and removes weaknesses.",
-    "performance-optimizer": "Measures and removes what costs time and memory.",
-    "qa-validator": "Judges whether work is done, by evidence.",
-    "test-engineer": "Writes tests that can fail.",
-    "integration-tester": "Tests the parts together.",
-}
+__all__ = ["BUILT_IN_METRICS", "FINISH", "METRIC_PREFIXES", "READ_ONLY", "RESERVED_FIELDS", "ROSTER", "TOOLS"]
+
+ROSTER: Final[Mapping[str, str]] = MappingProxyType({name: one.role for name, one in SPECIALISMS.items()})
 """The shipped agents: name and role. A plan's `agents:` adds to them or overrides fields."""
 
 TOOLS: Final = ("list_files", "read_file", "search", "edit_file", "write_file", "run", "record_metric", "note")
+READ_ONLY: Final = frozenset({"list_files", "read_file", "search", "record_metric", "note"})
+"""Those of them that change no file."""
+FINISH: Final = "finish"
+"""What an agent with tools calls to hand over its work; a name that no tool and no server may have."""
 
 BUILT_IN_METRICS: Final = ("task_processing_time", "task_success_rate", "task_error_rate", "memory_usage")
 METRIC_PREFIXES: Final = ("system_",)

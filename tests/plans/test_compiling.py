@@ -112,6 +112,46 @@ def test_priority_is_last_unless_given_and_the_lead_does_it_unless_said(graph: M
     assert [task.index for task in made.tasks.values()] == [0, 1, 2, 3]
 
 
+# What works on a task
+
+AGENTS = "\nagents: {me: {program: predict, lm: openai/mine}, code-analyzer: {lm: openai/reads}}"
+WORKS = {
+    "a procedure alone": ("do: {command: [t]}", None, False, "openai/all"),
+    "the lead's program": ("agent: code-generator", "react", False, "openai/all"),
+    "another agent's program and model": ("agent: me", "predict", False, "openai/mine"),
+    "a shipped agent's program and the plan's model for it": ("agent: code-analyzer", "react", False, "openai/reads"),
+    "the task's own before its agent's": ("agent: me, program: react, lm: openai/task", "react", False, "openai/task"),
+    "a class of the user's own": ("agent: me, program: 'm.py:Mine'", "m.py:Mine", False, "openai/mine"),
+    "a procedure, then the task's program": ("agent: me, program: react, do: {command: [t]}", "react", True, "openai/mine"),
+    "a procedure alone, whatever its agent thinks with": ("agent: me, do: {command: [t]}", None, False, "openai/mine"),
+    "an agent that does not exist": ("agent: nobody", "react", False, "openai/all"),
+}
+
+
+@pytest.mark.parametrize(("entry", "thinks", "template_first", "lm"), WORKS.values(), ids=WORKS.keys())
+def test_what_works_on_a_task(
+    entry: str, thinks: str | None, template_first: bool, lm: str, write: Callable[..., str], compiled: Callable[..., Graph]
+) -> None:
+    tasks = f"a: {{BASICS, {entry}}}"
+    task = compiled(write(tasks, top="lm: openai/all" + AGENTS, category="support: [me, code-analyzer]")).tasks["c.a"]
+    assert (task.thinks, task.template_first, task.lm) == (thinks, template_first, lm)
+
+
+def test_a_plan_that_names_no_model_has_none(graph: Make) -> None:
+    assert graph("a: {BASICS}").tasks["c.a"].lm is None
+
+
+def test_each_member_of_a_fan_out_has_a_budget_of_its_own(graph: Make) -> None:
+    tasks = graph(EACH[:-1] + ", budget: {calls: 3}}\nb: {BASICS}").tasks
+    assert [task.budget.calls for task in tasks.values()] == [3, 3, 3, None]
+
+
+def test_who_works_on_it_is_no_part_of_what_a_task_is(write: Callable[..., str], compiled: Callable[..., Graph]) -> None:
+    plain = compiled(write("a: {BASICS}")).tasks["c.a"].definition
+    agents = "lm: openai/x\nagents: {code-generator: {program: predict, tools: [], lm: openai/y}}"
+    assert compiled(write("a: {BASICS}", top=agents)).tasks["c.a"].definition == plain
+
+
 def test_the_musts_of_a_gate_are_full_names(graph: Make) -> None:
     made = graph(EACH, phases="- work\n- z: {gate: [{phase: work, must: [c.each]}, {run: t}]}")
     assert made.phases[1].must == (tuple(made.tasks), ())

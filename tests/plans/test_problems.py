@@ -167,6 +167,99 @@ CASES: dict[str, Case] = {
         ('no tool "edit-file"', '"edit_file"'),
         rest={"top": "agents: {me: {role: r, tools: [run, ‸edit-file]}}"},
     ),
+    "a server that does not exist, though its tool might": Case(
+        "unknown-name",
+        TWO,
+        ("docs.find", "doc.find"),
+        ('no tool "docs.find"',),
+        rest={"top": "mcp: {doc: {command: [serve]}}\nagents: {me: {tools: [doc, ‸docs.find]}}"},
+    ),
+    "a server misspelt": Case(
+        "unknown-name",
+        TWO,
+        ("tickts", "tickets"),
+        ('no tool "tickts"', 'did you mean "tickets"'),
+        rest={"top": "mcp: {tickets: {command: [serve]}}\nagents: {me: {tools: [run, ‸tickts]}}"},
+    ),
+    "a server's tool without a name": Case(
+        "unknown-name",
+        TWO,
+        ("[doc.]", "[doc.x]"),
+        ('"doc."',),
+        rest={"top": "mcp: {doc: {command: [serve]}}\nagents: {me: {tools: [‸doc.]}}"},
+    ),
+    "a server that is called like a tool": Case(
+        "wrong-type", TWO, ("search:", "seeker:"), ('"search" is the name of a tool',), rest={"top": "mcp: {‸search: {command: [serve]}}"}
+    ),
+    "a server that is called like the end": Case(
+        "wrong-type", TWO, ("finish", "finisher"), ('"finish"',), rest={"top": "mcp: {‸finish: {command: [serve]}}"}
+    ),
+    "a server's name that is no id": Case(
+        "wrong-type", TWO, ("a.b", "a-b"), ("'a.b' is no id",), rest={"top": "mcp: {‸a.b: {command: [serve]}}"}
+    ),
+    "a server's command as shell text": Case(
+        "wrong-type",
+        TWO,
+        ("'serve it'", "[serve, it]"),
+        ("a list of words", "'serve it'"),
+        rest={"top": "mcp: {doc: {command: ‸'serve it'}}"},
+    ),
+    "a server's command of nothing": Case(
+        "wrong-type", TWO, ("[]", "[serve]"), ("at least one",), rest={"top": "mcp: {doc: {command: ‸[]}}"}
+    ),
+    "a server without a command": Case(
+        "missing-key", TWO, ("{}", "{command: [serve]}"), ('"command" is missing',), rest={"top": "mcp: {doc: ‸{}}"}
+    ),
+    # programs
+    "a program of an agent that does not exist": Case(
+        "unknown-name",
+        TWO,
+        ("reakt", "react"),
+        ('no program "reakt"', 'did you mean "react"'),
+        rest={"top": "agents: {me: {program: ‸reakt}}"},
+    ),
+    "a program of a task that resembles nothing gets the forms that there are": Case(
+        "unknown-name",
+        "a: {BASICS, program: ‸'my/agent.py'}",
+        ("my/agent.py", "my/agent.py:Agent"),
+        ("react, chain_of_thought, predict, package.module:Class or path/file.py:Class",),
+    ),
+    "a class that is no name": Case(
+        "unknown-name", "a: {BASICS, program: ‸'pack.age:9'}", ("pack.age:9", "pack.age:Nine"), ("no program",)
+    ),
+    "a program that changes nothing, and files to change": Case(
+        "cannot-write",
+        "a: {BASICS, writes: ‸[x.py], done_when: [{run: t}], program: predict}",
+        ("program: predict", "program: react"),
+        ('"c.a" is to change files', "predict has no tools", "program: react, or a do:"),
+    ),
+    "an agent whose program changes nothing, and gaps to close": Case(
+        "cannot-write",
+        "a: {phase: work, goal: g, agent: me, for_each: todo, writes: ‸'{path}'}",
+        ("for_each: todo", "for_each: todo, do: {command: [mend]}"),
+        ("chain_of_thought has no tools",),
+        SEVERAL,
+        rest={"top": TODO + "\nagents: {me: {program: chain_of_thought}}", "category": "support: [me]"},
+    ),
+    "an agent whose tools change nothing, and files to change": Case(
+        "cannot-write",
+        "a: {BASICS, agent: me, writes: ‸x.py, done_when: [{run: t}]}",
+        ("note]", "edit_file]"),
+        ("no tool of me changes any",),
+        rest={"top": "agents: {me: {tools: [read_file, note]}}", "category": "support: [me]"},
+    ),
+    "saved state that is a pickle": Case(
+        "wrong-type",
+        TWO,
+        ("mine.PKL", "mine.json"),
+        ("mine.PKL is a pickle", "JSON"),
+        rest={"top": "agents: {me: {state: ‸mine.PKL}}"},
+    ),
+    # budgets
+    "a budget of nothing": Case("wrong-type", "a: {BASICS, budget: {calls: ‸0}}", ("calls: 0", "calls: 1"), ("greater than 0",)),
+    "a budget in another unit": Case("unknown-key", TWO, ("eur:", "usd:"), ('"eur"',), rest={"category": "budget: {‸eur: 2}"}),
+    "no turn at all": Case("wrong-type", TWO, ("turns: 0", "turns: 1"), ("1",), rest={"top": "limits: {turns: ‸0}"}),
+    "turns without end": Case("wrong-type", TWO, ("turns: 1001", "turns: 1000"), ("1000",), rest={"top": "limits: {turns: ‸1001}"}),
     # paths
     "an absolute path": Case("unsafe-path", "a: {BASICS, writes: ‸/etc/x}", ("/etc/x", "etc/x"), ("'/etc/x'",)),
     "a path upward": Case("unsafe-path", "a: {BASICS, writes: [ok, ‸a/../../x]}", ("a/../../x", "a/x"), ("'..'",)),
@@ -404,6 +497,26 @@ CASES: dict[str, Case] = {
     "a task that only a model judges": Case(
         "no-check", "‸a: {phase: work, goal: g, keep: [{judge: good?}]}", ("[{judge: good?}]", "[{judge: good?}, {run: t}]"), ("opinion",)
     ),
+    "a task that is done when a model says so, whatever it hands over": Case(
+        "no-check",
+        "‸a: {phase: work, goal: g, hands: Ready, done_when: [{judge: good?}]}",
+        ("[{judge: good?}]", "[{judge: good?}, {exists: x}]"),
+        ("opinion", "such as run"),
+        rest={"top": "contracts: {Ready: {}}"},
+    ),
+    "a judge beside what keeps": Case(
+        "no-check",
+        "‸a: {phase: work, goal: g, done_when: [{judge: good?}]}",
+        ("done_when:", "keep: [{run: t}], done_when:"),
+        ("opinion",),
+    ),
+    "a judge that only guards a handoff": Case(
+        "no-check",
+        "‸a: {phase: work, goal: g, keep: [{judge: good?}]}",
+        ("goal: g", "goal: g, hands: Ready"),
+        ("opinion",),
+        rest={"top": "contracts: {Ready: {}}"},
+    ),
     "a read that an unordered task may change": Case(
         "stale-read",
         "a: {BASICS, writes: src/**}\nb: {BASICS, reads: ‸src/m.py}",
@@ -423,7 +536,7 @@ def test_the_problem_is_named_at_its_place(case: Case, write: Callable[..., str]
     assert (found.file, found.line, found.column) == ("plan.yaml", before.count("\n") + 1, len(before) - before.rfind("\n")), str(found)
     assert len(problems) == 1 or case.code == "deadlock", "what never starts keeps others from starting; all else is said once"
     assert all(words in found.text for words in case.says), found.text
-    assert found.severity == ("warning" if case.code == "stale-read" else "error")
+    assert found.severity == ("warning" if case.code in ("stale-read", "cannot-write") else "error")
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

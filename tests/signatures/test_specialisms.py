@@ -19,9 +19,16 @@ def _sentences(one: Specialism) -> set[str]:
     return {sentence.strip() for sentence in re.split(r"(?<=[.:;?])\s+", one.instruction) if len(sentence) > 40}
 
 
-def test_the_roster_is_the_one_that_plans_know_in_its_order() -> None:
-    assert [(one.name, one.role) for one in SPECIALISMS.values()] == list(ROSTER.items())
-    assert all(name == one.name for name, one in SPECIALISMS.items())
+def test_the_roster_is_the_one_that_plans_know_each_lead_before_its_support() -> None:
+    assert list(ROSTER.items()) == [(one.name, one.role) for one in SPECIALISMS.values()]
+    leads = ["analytics-integration-specialist", "observability-engineer", "template-specialist", "production-engineer", "qa-validator"]
+    assert list(SPECIALISMS)[::3] == leads
+    assert len(SPECIALISMS) == 15
+
+
+@EACH
+def test_a_role_is_one_sentence_in_one_line(one: Specialism) -> None:
+    assert re.fullmatch(r"[A-Z][^\n.]{10,100}\.", one.role)
 
 
 def test_each_specialism_has_a_file_of_its_name() -> None:

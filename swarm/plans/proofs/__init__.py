@@ -15,6 +15,7 @@ from swarm.plans.proofs.overlaps import overlaps, stale_reads
 from swarm.plans.proofs.paths import territories, unsafe_paths
 from swarm.plans.proofs.payloads import payloads
 from swarm.plans.proofs.procedures import malformed_procedures
+from swarm.plans.proofs.thinking import thinking
 from swarm.plans.undisturbed import undisturbed
 
 __all__ = ["prove"]
@@ -34,6 +35,7 @@ def prove(graph: Graph, links: Mapping[str, str] | None = None) -> tuple[Problem
         *unsafe_paths(graph, links or {}),
         *payloads(graph),
         *malformed_procedures(graph),
+        *thinking(graph),
     ]
     problems += [*unreachable_gates(graph), *checkless(graph), *territories(graph), *coverage(graph), *_ordered(graph)]
     return tuple(sorted(dict.fromkeys(problems)))

@@ -65,7 +65,7 @@ def checkless(graph: Graph) -> Iterator[Problem]:
                 text = f'nothing could ever verify "{category}.{name}": give it done_when, closes, for_each, keep or hands'
                 yield graph.plan.problem(at, "no-check", text, key=True)
             elif _only_judged(entry):
-                text = f'"{category}.{name}" is verified by a model\'s opinion alone: add a check that measures'
+                text = f'"{category}.{name}" is verified by a model\'s opinion alone: beside judge, add a check that measures, such as run'
                 yield graph.plan.problem(at, "no-check", text, key=True)
 
 
@@ -74,5 +74,7 @@ def _measures(entry: TaskEntry) -> bool:
 
 
 def _only_judged(entry: TaskEntry) -> bool:
-    checks = (*entry.done_when, *entry.keep)
-    return bool(checks) and all(isinstance(check, Judge) for check in checks) and not (entry.closes or entry.for_each or entry.hands)
+    """A contract is no way out where a judge decides: its payload is a word of the agent's, not a measurement."""
+    if entry.closes or entry.for_each or (entry.hands and not entry.done_when):
+        return False
+    return all(isinstance(check, Judge) for check in (*entry.done_when, *entry.keep))

@@ -8,7 +8,7 @@ from swarm.plans.graph import Graph, declared_by
 from swarm.plans.load import Location
 from swarm.plans.problems import Problem, did_you_mean
 from swarm.plans.schema import TaskEntry
-from swarm.plans.vocabulary import TOOLS
+from swarm.plans.vocabulary import FINISH, TOOLS
 
 __all__ = ["unknown_names"]
 
@@ -18,6 +18,7 @@ _HINTS: Final = 30
 def unknown_names(graph: Graph) -> Iterator[Problem]:
     """Agents, phases, tasks, contracts, gaps and tools that do not exist."""
     names = _Names(graph)
+    yield from names.servers()
     yield from names.agents()
     yield from names.phases()
     yield from names.categories()
@@ -44,10 +45,22 @@ class _Names:
         self.hints -= 1
         return did_you_mean(name, known) if self.hints >= 0 else ""
 
+    def servers(self) -> Iterator[Problem]:
+        for name in self.spec.mcp:
+            if name in (*TOOLS, FINISH):
+                text = f'"{name}" is the name of a tool, so agents could not list the server: give it another'
+                yield self.plan.problem(("mcp", name), "wrong-type", text, key=True)
+
     def agents(self) -> Iterator[Problem]:
         for name, agent in self.spec.agents.items():
             for position, tool in enumerate(agent.tools or ()):
-                yield from self.unknown(("agents", name, "tools", position), "tool", tool, TOOLS)
+                yield from self.tool(("agents", name, "tools", position), tool)
+
+    def tool(self, at: Location, name: str) -> Iterator[Problem]:
+        """A tool of ours, a server, or one of its tools: which a server has is known only once it runs."""
+        server, dot, inner = name.partition(".")
+        if not (dot and inner and server in self.spec.mcp):
+            yield from self.unknown(at, "tool", name, (*TOOLS, *self.spec.mcp))
 
     def phases(self) -> Iterator[Problem]:
         for phase in self.graph.phases:
