@@ -53,6 +53,18 @@ _BOUNDS: Final = {
 _NOTHING: Final = frozenset({"None", "null"})
 _BRIEF: Final = "what is wanted: the goal, what may be written, the gaps, the checks, and why the last attempt was refused"
 _INBOX: Final = "what the needed tasks handed over, by task"
+_JUDGED_BY_FILES: Final = (
+    "How it is judged: by measuring, and nobody's word counts. The files that you may write, and nothing else, are taken as you leave them "
+    "onto a clean checkout; there the checks have to be green, the gaps gone, and what was green before still green. What you installed, "
+    "started or wrote elsewhere is not there."
+)
+_JUDGED_BY_PAYLOAD: Final = "How it is judged: by what you hand over and by measuring on a clean checkout; nobody's word counts."
+_LISTED: Final = 100
+_SHOWN: Final = 20
+_OUTPUT: Final = 4_000
+"""Characters of one red check's output."""
+_OUTPUTS: Final = 12_000
+"""Characters of all of them."""
 _SUMMARY: Final = "what was done, in a few sentences: the files, the decisions, and what is left undone"
 
 
@@ -239,15 +251,20 @@ def _answer(name: str, value: Any, annotation: Any) -> Any:
 
 
 def brief_text(brief: Brief) -> str:
-    """The brief as a model reads it. The run's id is left out: two runs of the same work ask the same."""
+    """The brief as a model reads it: the goal first, then what bounds it, how it is judged, and why the last attempt did not count.
+
+    The run's id is left out: two runs of the same work ask the same.
+    """
     sections = (
-        f"Task {brief.task}: {brief.goal}",
+        f"Goal: {brief.goal}",
+        f"This is task {brief.task}.",
         _list("You may write", brief.writes) or "You may write nothing: what counts is what you hand over.",
         "Every other path is outside the scope: writing there is refused.",
         _list("Read first", brief.reads),
-        _list("Close these gaps", (_gap(gap) for gap in brief.closes)),
+        _list("Close these gaps", map(_gap, brief.closes)),
         _list("Done when all of these are green", brief.done_when),
         _list("What is green of these must stay green", brief.keep),
+        _JUDGED_BY_FILES if brief.writes else _JUDGED_BY_PAYLOAD,
         _refusal(brief.refused) if brief.refused else "",
     )
     return "\n\n".join(section for section in sections if section)
@@ -255,20 +272,41 @@ def brief_text(brief: Brief) -> str:
 
 def _list(title: str, entries: Iterable[str]) -> str:
     lines = [f"- {entry}" for entry in entries]
-    return "\n".join([f"{title}:", *lines]) if lines else ""
+    more = [f"… and {len(lines) - _LISTED:,} more"] if len(lines) > _LISTED else []
+    return "\n".join([f"{title}:", *lines[:_LISTED], *more]) if lines else ""
 
 
 def _gap(gap: Mapping[str, Any]) -> str:
+    """A gap without a path is a line that a command printed."""
+    where = f" in {gap['path']}" if gap.get("path") else ""
     lines = f", lines {gap['lines']}" if gap.get("lines") else ""
     text = f": {gap['text']}" if gap.get("text") else ""
-    return f"{gap['gap']} in {gap['path']}{lines}{text}"
+    return f"{gap['gap']}{where}{lines}{text}"
 
 
 def _refusal(refused: Refused) -> str:
-    title = f"Attempt {refused.attempt} was refused ({refused.kind}): {refused.text}"
-    return "\n".join([title, *(_red(one) for one in refused.evidence if one.after is False or one.landed is False)])
+    """Why the last attempt did not count. Its text repeats what the checks printed, so it is cut where they speak for themselves."""
+    red = [one for one in refused.evidence if _made_it_fail(one)]
+    text = refused.text.partition("\n")[0].removesuffix(":") if red else _both_ends(refused.text, 2 * _OUTPUT)
+    shown = (_red(one, min(_OUTPUT, _OUTPUTS // min(len(red), _SHOWN))) for one in red[:_SHOWN])
+    more = [f"… and {len(red) - _SHOWN:,} more red checks"] if len(red) > _SHOWN else []
+    return "\n".join([f"Attempt {refused.attempt} was refused ({refused.kind}): {text}", *shown, *more])
 
 
-def _red(evidence: Evidence) -> str:
-    output = evidence.output.strip()
-    return f"- red: {evidence.check}" + (f"\n{output}" if output else "")
+def _made_it_fail(evidence: Evidence) -> bool:
+    """A check of `keep` that was red before is not held against the attempt."""
+    return (evidence.after is False or evidence.landed is False) and not (evidence.kind == "keep" and evidence.before is False)
+
+
+def _red(evidence: Evidence, room: int) -> str:
+    output = _both_ends(evidence.output.strip(), room)
+    turned = ", which was green before" if evidence.kind == "keep" else ""
+    return f"- red: {evidence.check}{turned}" + (f"\n{output}" if output else "")
+
+
+def _both_ends(text: str, most: int) -> str:
+    """A text of about as many characters: the cause tends to stand at its beginning, and the verdict at its end."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"

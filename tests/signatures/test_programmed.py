@@ -345,6 +345,8 @@ def test_another_process_asks_the_same_and_has_the_same_fingerprint() -> None:
 def test_a_brief_says_what_decides_the_task() -> None:
     red = Evidence(key="k", check="run: pytest", kind="done_when", before=False, after=False, output="1 failed\n")
     green = replace(red, check="run: ruff", after=True)
+    kept = replace(red, check="run: mypy", kind="keep", before=True, output="")
+    old = replace(kept, check="run: old", before=False)
     told = brief_text(
         replace(
             BRIEF,
@@ -354,18 +356,71 @@ def test_a_brief_says_what_decides_the_task() -> None:
             closes=(
                 {"gap": "stubs", "path": "src/x.py", "lines": "12,40-43", "text": "pass"},
                 {"gap": "docs", "path": "d.md", "lines": ""},
+                {"gap": "listed", "path": None, "lines": "", "text": "no file"},
             ),
             done_when=("run: pytest",),
             keep=("run: mypy",),
-            refused=Refused(attempt=1, kind="checks", text="a check is red", evidence=(red, green)),
+            refused=Refused(attempt=1, kind="checks", text="a check is red", evidence=(red, green, kept, old)),
         )
     )
     assert told == (
-        "Task a.b: Read it.\n\nYou may write:\n- src/**\n\nEvery other path is outside the scope: writing there is refused.\n\n"
-        "Read first:\n- a.py\n\nClose these gaps:\n- stubs in src/x.py, lines 12,40-43: pass\n- docs in d.md\n\n"
+        "Goal: Read it.\n\nThis is task a.b.\n\nYou may write:\n- src/**\n\n"
+        "Every other path is outside the scope: writing there is refused.\n\n"
+        "Read first:\n- a.py\n\nClose these gaps:\n- stubs in src/x.py, lines 12,40-43: pass\n- docs in d.md\n- listed: no file\n\n"
         "Done when all of these are green:\n- run: pytest\n\nWhat is green of these must stay green:\n- run: mypy\n\n"
-        "Attempt 1 was refused (checks): a check is red\n- red: run: pytest\n1 failed"
+        "How it is judged: by measuring, and nobody's word counts. The files that you may write, and nothing else, are taken as you leave "
+        "them onto a clean checkout; there the checks have to be green, the gaps gone, and what was green before still green. What you "
+        "installed, started or wrote elsewhere is not there.\n\n"
+        "Attempt 1 was refused (checks): a check is red\n- red: run: pytest\n1 failed\n- red: run: mypy, which was green before"
     )
+
+
+def refused(text: str, *evidence: Evidence, kind: Any = "checks") -> str:
+    told = brief_text(replace(BRIEF, attempt=2, refused=Refused(attempt=1, kind=kind, text=text, evidence=evidence)))
+    return told[told.index("Attempt 1 was refused") :]
+
+
+def red(check: str, output: str, **how: Any) -> Evidence:
+    return Evidence(**{"key": check, "check": check, "kind": "done_when", "before": False, "after": False, "output": output, **how})
+
+
+def test_what_a_red_check_printed_is_told_once_though_the_refusal_repeats_it() -> None:
+    told = refused("run: pytest is not green on the attempt's own tree:\n1 failed", red("run: pytest", "1 failed"))
+    assert told == "Attempt 1 was refused (checks): run: pytest is not green on the attempt's own tree\n- red: run: pytest\n1 failed"
+
+
+def test_a_refusal_without_red_checks_is_told_whole() -> None:
+    assert refused("two\nlines", kind="scope") == "Attempt 1 was refused (scope): two\nlines"
+
+
+def test_a_check_that_may_stay_red_is_no_reason() -> None:
+    assert "mypy" not in refused("so", red("run: pytest", ""), red("run: mypy", "old faults", kind="keep"))
+
+
+def test_a_check_that_is_red_once_merged_is_a_reason() -> None:
+    assert "- red: run: pytest\nmerged" in refused("so", red("run: pytest", "merged", after=True, landed=False), kind="merge")
+
+
+@pytest.mark.parametrize("checks", [1, 3, 50])
+def test_long_outputs_keep_both_ends_say_what_is_missing_and_stay_bounded(checks: int) -> None:
+    told = refused("so", *(red(f"run: {number}", "BEGINNING" + "x" * 50_000 + "VERDICT") for number in range(checks)))
+    assert told.count("BEGINNING") == told.count("VERDICT") == min(checks, 20)
+    assert len(told) < 4_200 * min(checks, 3) + 2_500
+    assert ("… and 30 more red checks" in told) == (checks == 50)
+    if checks == 1:
+        assert "\n… 46,016 characters left out …\n" in told
+
+
+def test_a_long_refusal_keeps_both_ends() -> None:
+    told = refused("BEGINNING" + "x" * 50_000 + "END", kind="procedure")
+    assert len(told) < 8_200
+    assert "BEGINNING" in told
+    assert told.endswith("END")
+
+
+def test_of_very_many_gaps_the_first_are_named_and_the_others_counted() -> None:
+    told = brief_text(replace(BRIEF, closes=tuple({"gap": "g", "path": f"{number}.py", "lines": ""} for number in range(250))))
+    assert "- g in 99.py\n… and 150 more" in told
 
 
 def test_two_runs_of_the_same_work_are_told_the_same() -> None:
