@@ -11,6 +11,7 @@ from typing import Any, Final
 from swarm.agents.tools.answers import LIMIT
 from swarm.agents.tools.calling import ToolDescription, described
 from swarm.agents.tools.editing import Checks, Edit, Editing
+from swarm.agents.tools.offer import Offer
 from swarm.agents.tools.reading import Reading
 from swarm.agents.tools.recording import Recording
 from swarm.agents.tools.running import Running
@@ -18,9 +19,10 @@ from swarm.agents.tools.searching import Searching
 from swarm.errors import UsageError
 from swarm.workspace.desk import Desk
 
-__all__ = ["LIMIT", "TOOLS", "Checks", "Edit", "Tool", "ToolDescription", "Toolbox"]
+__all__ = ["LIMIT", "TOOLS", "Checks", "Edit", "Offer", "Tool", "ToolDescription", "Toolbox"]
 
 Tool = Callable[..., Awaitable[str]]
+"""A tool of ours; its `__name__` is what a model calls it."""
 
 _IN_ORDER: Final[Sequence[Callable[..., Any]]] = (
     Reading.list_files,
@@ -35,6 +37,9 @@ _IN_ORDER: Final[Sequence[Callable[..., Any]]] = (
 
 TOOLS: Final[Mapping[str, ToolDescription]] = {description.name: description for description in map(described, _IN_ORDER)}
 """Every tool by name, in the order in which a model is told of them."""
+
+
+_ONLY_LOOK: Final = frozenset({"list_files", "read_file", "search"})
 
 
 @dataclass(slots=True)
@@ -63,6 +68,11 @@ class Toolbox:
         tools = self._tools()
         return [tools[name] for name in TOOLS if name in names]
 
+    def offers(self, names: Sequence[str]) -> list[Offer]:
+        """The same as offers to an agent. Whatever does not only look is performed again when an attempt starts anew."""
+        tools = self.named(names)
+        return [Offer(TOOLS[tool.__name__], _called_with(tool), changes=tool.__name__ not in _ONLY_LOOK) for tool in tools]
+
     def _tools(self) -> dict[str, Tool]:
         reading, editing, recording = Reading(self.desk), Editing(self.desk, self.checks), Recording(self.desk, self.metrics)
         return {
@@ -75,3 +85,7 @@ class Toolbox:
             "record_metric": recording.record_metric,
             "note": recording.note,
         }
+
+
+def _called_with(tool: Tool) -> Callable[[Mapping[str, Any]], Awaitable[str]]:
+    return lambda arguments: tool(**arguments)

@@ -19,10 +19,16 @@ _SUSPECT: Final = re.compile(r"[^\n\t -~]")
 _UNSEEN_KINDS: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
 """Letters and marks that show nothing, though Unicode does not call them controls."""
+_COLOURS: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 _JOINING: Final = "\u200c\u200d"
 """Invisible, but part of how some scripts and most emoji are spelled."""
 _ALREADY_MISSING: Final = re.compile(r"\[\.\.\. (\d+) bytes left out \.\.\.\]")
 _MARK_ROOM: Final = 60
+
+
+def colourless(text: str) -> str:
+    """The text without the sequences by which terminals colour, title and link."""
+    return _COLOURS.sub("", text)
 
 
 def harmless(text: str) -> str:

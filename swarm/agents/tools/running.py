@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from swarm.agents.tools.answers import LIMIT, cut, harmless, placeless
+from swarm.agents.tools.answers import LIMIT, colourless, cut, harmless, placeless
 from swarm.agents.tools.calling import answering
 from swarm.agents.tools.places import places_of
 from swarm.errors import AttemptTimedOut, EnvironmentFault
@@ -18,7 +18,6 @@ from swarm.workspace.processes import CANNOT_RUN, NOT_FOUND, Outcome
 __all__ = ["Running"]
 
 _ROOM: Final = LIMIT - 300
-_COLOURS: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 _PROGRESS: Final = re.compile(r"\r+(?!\n)")
 _HINTS: Final = {
     CANNOT_RUN: " (a program was found that cannot be run)",
@@ -82,5 +81,5 @@ def _status(outcome: Outcome, limit: float) -> str:
 
 def _printed(desk: Desk, outcome: Outcome) -> str:
     """What it printed, as text: without colours, each state of a progress bar on a line, without places of this machine."""
-    text = _PROGRESS.sub("\n", _COLOURS.sub("", outcome.output)).replace("\r\n", "\n")
+    text = _PROGRESS.sub("\n", colourless(outcome.output)).replace("\r\n", "\n")
     return cut(harmless(placeless(text, places_of(desk))).strip("\n"), _ROOM)

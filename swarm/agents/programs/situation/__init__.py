@@ -9,21 +9,18 @@ decides most; each section has a room of its own, so that none can push out anot
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Final
 
+from swarm.agents.programs.placeless import placeless_brief
 from swarm.agents.programs.situation.checks import told_checks
 from swarm.agents.programs.situation.files import related, told_files
 from swarm.agents.programs.situation.scope import told_scope
 from swarm.agents.programs.situation.sites import MOST_SEARCHED, names_at, sites_of, told_sites
 from swarm.agents.programs.situation.sources import Text, read, text_of
 from swarm.agents.programs.situation.uses import uses_of
-from swarm.agents.tools.answers import cut, one_line, placeless
-from swarm.agents.tools.places import places_of
+from swarm.agents.tools.answers import cut, one_line
 from swarm.errors import AttemptTimedOut, ScopeBreach
 from swarm.signatures.brief import Brief
 from swarm.workspace.desk import Desk
@@ -62,7 +59,7 @@ async def situation(brief: Brief, desk: Desk, *, limits: Sequence[str] = (), mos
 
 def _told(brief: Brief, desk: Desk, files: Sequence[str], limits: Sequence[str], most: int) -> str:
     """All of it. Blocks, since it reads files."""
-    brief = _placeless(brief, desk)
+    brief = placeless_brief(brief, desk)
     look = lru_cache(maxsize=None)(partial(read, desk))
     sites, unread = sites_of(brief, look)
     at_sites = [site.source.path for site in sites]
@@ -95,23 +92,6 @@ def _searched(desk: Desk, path: str) -> Text | None:
         return text_of(desk.read(path))
     except (ScopeBreach, OSError):
         return None
-
-
-def _placeless(brief: Brief, desk: Desk) -> Brief:
-    """The brief without this machine's folders in what checks printed. They ran in other worktrees, which lie beside the desk's."""
-    roots = {desk.root, desk.root.resolve()}
-    beside = re.compile("|".join(sorted(map(_worktree_beside, roots))))
-    places = places_of(desk)
-
-    def clean(text: str) -> str:
-        return placeless(text, {**places, **dict.fromkeys(beside.findall(text), ".")})
-
-    return replace(brief, before=tuple(replace(one, output=clean(one.output)) for one in brief.before))
-
-
-def _worktree_beside(root: Path) -> str:
-    """A regular expression for the worktrees of the same pool: `pool/007/tree` beside `pool/003/tree`."""
-    return rf"{re.escape(str(root.parent.parent))}/[^/\s]+/{re.escape(root.name)}(?![\w.-])"
 
 
 def _left(brief: Brief, limits: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """What the checks said of the base: the red ones with what they printed."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +13,6 @@ _EACH: Final = 4_000
 _LEAST: Final = 300
 _CHECK: Final = 400
 _LINE: Final = 1_000
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def told_checks(before: Sequence[Evidence], room: int) -> str:
@@ -33,7 +31,7 @@ def told_checks(before: Sequence[Evidence], room: int) -> str:
 
 def _told(evidence: Evidence, room: int) -> str:
     title = f"### {_name(evidence)}"
-    output = harmless(_COLOURS.sub("", evidence.output).replace("\r\n", "\n")).strip("\n")
+    output = harmless(evidence.output).strip("\n")
     return f"{title}\n{cut(output, max(room - len(title), _LEAST // 2)) or '(it printed nothing)'}"
 
 
