@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,31 +56,51 @@ def execute(
     parallel: int | None = None,
     only: tuple[str, ...] = (),
     sandbox: str = "auto",
+    lm: str | None = None,
+    budget: Mapping[str, float] | None = None,
     home: str | None = None,
     on_event: Callable[[Entry], None] | None = None,
 ) -> Result:
     """Proves a plan and runs it, as `swarm execute` does.
 
     Args:
+        lm: the model of all agents, in the place of those that the plan names; `SWARM_LM` unless given.
+        budget: limits (`usd`, `calls`, `tokens`) in the place of the plan's.
         on_event: told of each entry once it is durable; must not raise.
 
     Raises:
         CallerError, EnvironmentFault, RunOwned, RecordFault: as `swarm.errors` says.
     """
     site = _site(home)
-    options = Options(workspace, run, parallel, only, sandbox)
+    options = Options(workspace, run, parallel, only, sandbox, lm, budget)
     return _followed(lambda watch: execution.execute(site, Path(plan), options, watch), on_event)
 
 
-def resume(run: str, *, home: str | None = None, on_event: Callable[[Entry], None] | None = None) -> Result:
-    """Goes on with a run, as `swarm resume` does."""
+def resume(
+    run: str,
+    *,
+    lm: str | None = None,
+    budget: Mapping[str, float] | None = None,
+    home: str | None = None,
+    on_event: Callable[[Entry], None] | None = None,
+) -> Result:
+    """Goes on with a run, as `swarm resume` does; a model or budget given here counts from now on."""
     site = _site(home)
-    return _followed(lambda watch: execution.resume(site, run, watch), on_event)
+    return _followed(lambda watch: execution.resume(site, run, watch, lm, budget), on_event)
 
 
-def replay(run: str | None = None, task: str | None = None, *, plan: _StrPath | None = None, home: str | None = None) -> Replay:
+def replay(
+    run: str | None = None,
+    task: str | None = None,
+    *,
+    plan: _StrPath | None = None,
+    live: bool = False,
+    lm: str | None = None,
+    home: str | None = None,
+) -> Replay:
     """Performs recorded handoffs again and compares, as `swarm replay` does; the latest run unless named."""
-    name, replayed = asyncio.run(replaying.replay(_site(home), run, task, Path(plan) if plan is not None else None))
+    how = replaying.How(Path(plan) if plan is not None else None, live, lm)
+    name, replayed = asyncio.run(replaying.replay(_site(home), run, task, how))
     return Replay(name, replayed)
 
 

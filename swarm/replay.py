@@ -1,24 +1,28 @@
 """A recorded handoff, performed again and compared.
 
-Each is performed from its recorded base, inbox, plan and files, so a difference means that the work was not
-deterministic; with another plan's definition, a difference shows what the edit would change. Nothing is written: not the
-journal, not the run's head. Fields that the contract calls `measured` are held against their constraints and not compared.
+Each is performed from its recorded base, inbox, plan and files, its model calls answered from the record, so a difference
+means that the work was not deterministic; with another plan's definition, a difference shows what the edit would change; with a
+live model, what that model makes of it. Nothing is written: not the journal, not the run's head. Fields that the contract calls
+`measured` are held against their constraints and not compared.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
+from swarm.engine.calls import Spend
 from swarm.engine.ports import Assignment, Judge, Performer
 from swarm.engine.state import Stage, State, TaskRecord
-from swarm.errors import Refusal
+from swarm.errors import NotRecorded, Refusal
 from swarm.plans.graph import Graph, Task
-from swarm.runner.attempt import checks_of
+from swarm.runner.attempt import before_of, checks_of
 from swarm.runner.briefing import brief_for, inbox_for
 from swarm.signatures.contracts import check_payload
+from swarm.signatures.evidence import Evidence
 from swarm.signatures.handoff import Handoff
 
-__all__ = ["Difference", "Replayed", "Replayer", "replay_view"]
+__all__ = ["Cost", "Difference", "Replayed", "Replayer", "replay_view"]
 
 _ABSENT = None
 
@@ -42,6 +46,8 @@ class Replayed:
     patch_same: bool
     performed: bool = True
     """False for a satisfied task: nothing ran, so its handoff is the same by definition."""
+    cost: "Cost | None" = None
+    """What it took; None where nothing ran."""
 
     @property
     def same(self) -> bool:
@@ -49,18 +55,36 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a performance took, beside what the recorded one did."""
+
+    recorded: Spend
+    replayed: Spend
+    recorded_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replayer:
     """Performs recorded handoffs again.
 
     Attributes:
         state: the run as recorded.
         graph: the definitions to perform: the run's own, or another plan's.
+        live: whether models are asked anew: then the checks are judged again even where the patch is the same.
+        recorded: what a task's recorded attempt spent.
+        spent: what a task has spent in this replay.
+        clock: seconds from any start.
     """
 
     state: State
     graph: Graph
     performer: Performer
     judge: Judge
+    live: bool = False
+    recorded: Callable[[str], Spend] = lambda task: Spend()
+    spent: Callable[[str], Spend] = lambda task: Spend()
+    clock: Callable[[], float] = monotonic
 
     async def replay(self, names: Sequence[str]) -> tuple[Replayed, ...]:
         """The handoffs of some finished tasks, one after the other."""
@@ -74,23 +98,46 @@ class Replayer:
         task = self.graph.tasks.get(name)
         if task is None:
             return Replayed(name, record.handoff.id, (Difference("outcome", "verified", "no such task in the plan"),), patch_same=False)
+        began = self.clock()
+        replayed = await self._compared(task, record, record.handoff)
+        cost = Cost(self.recorded(name), self.spent(name), record.seconds, self.clock() - began)
+        return replace(replayed, cost=cost)
+
+    async def _compared(self, task: Task, record: TaskRecord, handoff: Handoff) -> Replayed:
         try:
-            return await self._performed(task, record, record.handoff)
+            return await self._performed(task, record, handoff)
         except Refusal as refusal:
-            return Replayed(name, record.handoff.id, (Difference("outcome", "verified", f"refused: {refusal}"),), patch_same=False)
+            difference = Difference("outcome", "verified", f"refused: {refusal}")
+        except NotRecorded as unrecorded:
+            difference = Difference("model", "every question answered", str(unrecorded))
+        return Replayed(task.name, handoff.id, (difference,), patch_same=False)
 
     async def _performed(self, task: Task, record: TaskRecord, handoff: Handoff) -> Replayed:
-        brief = brief_for(
-            self._as_it_was(), task, record.begun, lambda kind: tuple(str(c.check) for c in checks_of(task) if c.kind == kind)
-        )
-        inbox = inbox_for(self.state, self.state.graph.tasks[task.name])
-        done = await self.performer.perform(Assignment(task=task, brief=brief, inbox=inbox, base=record.base, recorded_as=record.begun))
+        done = await self.performer.perform(await self._assignment(task, record, handoff))
         payload = check_payload(self.graph.plan.contracts, task.hands, done.payload)
         patch_same = done.tree == handoff.result_tree
         differences = [*self._payload(task, handoff.payload, payload)]
-        if not patch_same or self.graph is not self.state.graph:
+        if not patch_same or self.live or self.graph is not self.state.graph:
             differences += await self._verdicts(task, handoff, done.tree)
         return Replayed(task.name, handoff.id, tuple(differences), patch_same)
+
+    async def _assignment(self, task: Task, record: TaskRecord, handoff: Handoff) -> Assignment:
+        checks = checks_of(task)
+        return Assignment(
+            task=task,
+            brief=brief_for(self._as_it_was(), task, record.begun, lambda kind: tuple(str(c.check) for c in checks if c.kind == kind)),
+            inbox=inbox_for(self.state, self.state.graph.tasks[task.name]),
+            base=record.base,
+            recorded_as=record.recorded_as,
+            checks=tuple(one.check for one in checks),
+            before=await self._before(task, handoff) if self.live else (),
+        )
+
+    async def _before(self, task: Task, handoff: Handoff) -> tuple[Evidence, ...]:
+        """What the checks say of the base. A recorded attempt was told by the record."""
+        checks = checks_of(task)
+        verdicts = await self.judge.verdicts(handoff.base_tree, [one.check for one in checks], at_base=True)
+        return tuple(before_of(one, verdict) for one, verdict in zip(checks, verdicts, strict=True))
 
     def _as_it_was(self) -> State:
         """The state for the brief, with the definitions that are performed now."""
@@ -134,6 +181,6 @@ def _view(one: Replayed) -> dict[str, Any]:
         "same": one.same,
         "differences": [{"field": d.field, "recorded": d.recorded, "replayed": d.replayed} for d in one.differences],
         "patch_same": one.patch_same,
-        "calls": 0,
-        "usd": 0.0,
+        "calls": one.cost.replayed.calls if one.cost else 0,
+        "usd": one.cost.replayed.usd if one.cost else 0.0,
     }

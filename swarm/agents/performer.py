@@ -5,14 +5,18 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from swarm.engine.ports import Assignment, Performance
-from swarm.errors import AttemptTimedOut, EnvironmentFault, ProcedureFailed, SwarmError
-from swarm.plans.graph import Task
+from swarm.agents.bench import Bench
+from swarm.agents.checking import Checking
+from swarm.engine.ports import Assignment, Judge, Left, Performance
+from swarm.errors import AttemptTimedOut, ContractBreach, OutOfBudget, ProcedureFailed, Refusal, SwarmError
+from swarm.signatures.brief import Brief
+from swarm.signatures.contracts import Contracts, check_payload
+from swarm.signatures.evidence import Refused
 from swarm.workspace.commands import Commands
 from swarm.workspace.desk import Desk
 from swarm.workspace.freeze import frozen_in_scope
@@ -20,11 +24,16 @@ from swarm.workspace.git import Git, paths_in
 from swarm.workspace.pool import Pool, Worktree
 from swarm.workspace.repository import is_there
 
-__all__ = ["InProcessPerformer"]
+if TYPE_CHECKING:
+    from swarm.agents.programs.trail import Trail
+    from swarm.agents.thinking import Thinking
+
+__all__ = ["InProcessPerformer", "files_of"]
 
 
 _LAST_WORDS_S = 2.0
 """A command that is ended at the attempt's limit leaves its output as evidence; this is the time to read it."""
+_DONE = "the procedure has done the task"
 
 
 @dataclass(slots=True)
@@ -32,6 +41,8 @@ class InProcessPerformer:
     """Runs each attempt as a coroutine of the scheduler's loop.
 
     Attributes:
+        judge: says what the checks say while an attempt is under way.
+        thinking: gives what makes the programs of tasks; asked for only by tasks that have one.
         seconds: how long an attempt may take.
         plan_files: the plan's own files, by path relative to the plan.
         scratch: where attempts get a folder of their own outside the worktree.
@@ -41,6 +52,9 @@ class InProcessPerformer:
     repository: Git
     pool: Pool
     commands: Commands
+    judge: Judge
+    thinking: Callable[[], "Thinking"]
+    contracts: Contracts
     seconds: float
     plan_files: Mapping[str, bytes]
     scratch: Path
@@ -50,25 +64,92 @@ class InProcessPerformer:
         async with self.pool.lease() as worktree:
             await worktree.checkout(assignment.base)
             async with self._desk(assignment, worktree) as desk:
-                payload = await self._work(assignment, desk)
+                bench = self._bench(assignment, worktree, desk)
+                prediction = await self._in_time(bench)
+                left = _left(bench, prediction)
             frozen = await frozen_in_scope(worktree, assignment.base, assignment.task.scope)
-        return Performance(payload=payload, tree=frozen.tree)
+        return Performance(payload=_payload(prediction, assignment), tree=frozen.tree, left=left)
 
-    async def _work(self, assignment: Assignment, desk: Desk) -> Any:
-        import dspy
-
-        specialist = _specialist(assignment.task)
+    async def _in_time(self, bench: Bench) -> Any:
+        """The work, with every error as one of ours."""
         try:
             async with asyncio.timeout(self.seconds + _LAST_WORDS_S):
-                with dspy.context(disable_history=True, trace=None):
-                    prediction = await specialist.acall(brief=assignment.brief, inbox=assignment.inbox, desk=desk)
+                return await self._work(bench)
         except TimeoutError as error:
             raise AttemptTimedOut(f"the attempt took longer than {self.seconds:g} s and was ended") from error
-        except (SwarmError, asyncio.CancelledError):
+        except Refusal as refusal:
+            refusal.left = _left(bench, refusal)
+            raise
+        except SwarmError as error:
+            raise _own_budget(error) from error
+        except asyncio.CancelledError:
             raise
         except Exception as error:
-            raise ProcedureFailed(f"{type(specialist).__name__} failed: {type(error).__name__}: {error}") from error
-        return _payload(prediction, assignment)
+            what = bench.assignment.task.thinks or "the procedure"
+            raise ProcedureFailed(f"{what} failed: {type(error).__name__}: {error}") from error
+
+    async def _work(self, bench: Bench) -> Any:
+        task = bench.assignment.task
+        if task.thinks is None or (task.do and not self.thinking().has_model(task)):
+            return await self._by_procedure(bench)
+        trail = self.thinking().trail(bench.assignment)
+        with self.thinking().context(bench.assignment):
+            if task.do:
+                return await self._template_first(bench, trail)
+            return await self._by_program(bench, trail, bench.assignment.brief)
+
+    async def _by_procedure(self, bench: Bench) -> Any:
+        import dspy
+
+        from swarm.agents.procedures import procedure
+
+        given = bench.assignment
+        with dspy.context(disable_history=True, trace=None):
+            return await procedure(given.task.do).acall(brief=given.brief, inbox=given.inbox, desk=bench.desk)
+
+    async def _by_program(self, bench: Bench, trail: "Trail", brief: Brief) -> Any:
+        """Procedures are not told what the checks said of the base: outputs differ from run to run, and they would copy that."""
+        from swarm.agents.programs.placeless import placeless_brief
+
+        told = placeless_brief(replace(brief, before=bench.assignment.before), bench.desk)
+        specialist = await self.thinking().specialist(bench, trail, told)
+        return await specialist.acall(brief=told, inbox=bench.assignment.inbox, desk=bench.desk)
+
+    # Template first
+
+    async def _template_first(self, bench: Bench, trail: "Trail") -> Any:
+        """The procedure, and where that is not enough, the program with the evidence in hand."""
+        predictions: list[Any] = []
+
+        async def procedure() -> str:
+            prediction, lacking = await self._tried(bench)
+            predictions.append(prediction)
+            return lacking or _DONE
+
+        lacking = await trail.step("procedure", [], procedure, changes=True)
+        if lacking == _DONE:
+            return predictions[0]
+        return await self._by_program(bench, trail, _with_evidence(bench.assignment.brief, lacking))
+
+    async def _tried(self, bench: Bench) -> tuple[Any, str]:
+        """What the procedure returned, and what is still lacking then."""
+        try:
+            prediction = await self._by_procedure(bench)
+            check_payload(self.contracts, bench.assignment.task.hands, _payload(prediction, bench.assignment))
+        except AttemptTimedOut:
+            raise
+        except ContractBreach as breach:
+            return None, f"The procedure ran. Its payload does not do: {breach}\n{await bench.checking.text()}"
+        except Refusal as refusal:
+            return None, f"The procedure failed: {refusal}"
+        red = [verdict for verdict in await bench.checking.verdicts() if not verdict.green]
+        return prediction, f"The procedure ran, and is not enough.\n{await bench.checking.text()}" if red else ""
+
+    # The bench
+
+    def _bench(self, assignment: Assignment, worktree: Worktree, desk: Desk) -> Bench:
+        checking = Checking(worktree, assignment.base, assignment.task.scope, self.judge, assignment.checks)
+        return Bench(assignment, desk, checking)
 
     @asynccontextmanager
     async def _desk(self, assignment: Assignment, worktree: Worktree) -> AsyncIterator[Desk]:
@@ -76,7 +157,7 @@ class InProcessPerformer:
             desk = Desk(
                 root=worktree.path,
                 scope=assignment.task.scope,
-                listing=partial(_files, worktree),
+                listing=partial(files_of, worktree),
                 plan_files=self.plan_files,
                 commands=self.commands,
                 seconds=self.seconds,
@@ -91,17 +172,30 @@ class InProcessPerformer:
                 desk.ended = True
 
 
-async def _files(worktree: Worktree) -> set[str]:
+async def files_of(worktree: Worktree) -> set[str]:
+    """What an agent sees of a worktree: neither ignored files nor what the plan's setup made."""
     listed = paths_in(await worktree.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard"))
     return is_there(worktree.path, [path for path in listed if not worktree.is_from_setup(path)])
 
 
-def _specialist(task: Task) -> Any:
-    if not task.do:
-        raise EnvironmentFault(f"{task.name} has no do: and needs a language model, which this release does not run")
-    from swarm.agents.procedures import procedure
+def _own_budget(error: SwarmError) -> SwarmError:
+    """A spent budget of the task alone is the task's end; any other waits for whoever pays."""
+    from swarm.agents.lm.budget import BudgetSpent
 
-    return procedure(task.do)
+    return OutOfBudget(str(error)) if isinstance(error, BudgetSpent) and error.scope.kind == "task" else error
+
+
+def _with_evidence(brief: Brief, lacking: str) -> Brief:
+    """The refusal of the attempt before and what this attempt's procedure left to do, told together."""
+    before = f"{brief.refused.text}\n\n" if brief.refused else ""
+    evidence = brief.refused.evidence if brief.refused else ()
+    return replace(brief, refused=Refused(attempt=brief.attempt, kind="procedure", text=before + lacking, evidence=evidence))
+
+
+def _left(bench: Bench, ended: Any) -> Left:
+    """Args: ended: the prediction, or the refusal that took its place."""
+    ending, steps = getattr(ended, "ending", ""), getattr(ended, "steps", ())
+    return Left(ending=ending, turns=len(steps), notes=tuple(bench.desk.notes), metrics=tuple(bench.metrics))
 
 
 def _payload(prediction: Any, assignment: Assignment) -> Any:

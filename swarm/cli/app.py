@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 import typer
 
 from swarm.cli.options import (
+    BudgetOption,
     HomeOption,
     JsonOption,
+    LmOption,
     OptionalRun,
     PlanArgument,
     RunAndTask,
     RunArgument,
     SandboxOption,
+    limits_of,
     run_and_task,
     run_or_task,
     site_at,
@@ -122,6 +125,8 @@ def execute(
     parallel: Annotated[int | None, typer.Option("--parallel", min=1, max=1024, metavar="N", help="Attempts in flight.")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="TASK", help="Only this task and what it needs; repeats.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the decisions and create no run.")] = False,
+    lm: LmOption = None,
+    budget: BudgetOption = None,
     sandbox: SandboxOption = "auto",
     home: HomeOption = None,
 ) -> None:
@@ -129,7 +134,7 @@ def execute(
     from swarm.wiring.execution import Options
     from swarm.wiring.execution import execute as carry_out
 
-    site, chosen = site_at(home), Options(workspace, run, parallel, tuple(only or ()), sandbox)
+    site, chosen = site_at(home), Options(workspace, run, parallel, tuple(only or ()), sandbox, lm, limits_of(budget))
     if dry_run:
         _dry_run(site, plan, chosen)
         return
@@ -145,12 +150,12 @@ def _dry_run(site: "Site", plan: Path, chosen: Any) -> None:
 
 
 @app.command()
-def resume(run: RunArgument, home: HomeOption = None) -> None:
-    """Go on with a run, with the plan and options stored with it."""
+def resume(run: RunArgument, lm: LmOption = None, budget: BudgetOption = None, home: HomeOption = None) -> None:
+    """Go on with a run, with the plan and options stored with it; a model or budget given here counts from now on."""
     from swarm.wiring.execution import resume as go_on
 
-    site = site_at(home)
-    _followed(site, lambda watch: go_on(site, run, watch))
+    site, limits = site_at(home), limits_of(budget)
+    _followed(site, lambda watch: go_on(site, run, watch, lm, limits))
 
 
 def _followed(site: "Site", start: Any) -> None:
@@ -311,17 +316,21 @@ def log(run: OptionalRun = None, verify: Annotated[bool, typer.Option("--verify"
 def replay(
     words: Annotated[list[str] | None, typer.Argument(metavar="[RUN] [TASK]", help="A lone name with a dot is a task.")] = None,
     plan: Annotated[Path | None, typer.Option("--plan", metavar="PLAN", help="Perform with this plan's definitions instead.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask models anew, instead of taking their answers from the record.")] = False,
+    lm: Annotated[str | None, typer.Option("--lm", metavar="MODEL", help="With --live: this model instead of the recorded one.")] = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Perform recorded handoffs again in a scratch worktree, and compare."""
     from swarm.cli import show
     from swarm.replay import replay_view
+    from swarm.wiring.replaying import How
     from swarm.wiring.replaying import replay as perform_again
 
     run, task = run_or_task(words or [])
-    name, replayed = _call(perform_again(site_at(home), run, task, plan))
-    _show(replay_view(name, replayed), as_json, lambda shown: show.replay(shown, {one.task for one in replayed if not one.performed}))
+    name, replayed = _call(perform_again(site_at(home), run, task, How(plan, live, lm)))
+    idle, costs = {one.task for one in replayed if not one.performed}, {one.task: one.cost for one in replayed if one.cost and live}
+    _show(replay_view(name, replayed), as_json, lambda shown: show.replay(shown, idle, costs))
     raise typer.Exit(0 if all(one.same for one in replayed) else 1)
 
 
@@ -393,12 +402,23 @@ def remove_old(days: Annotated[float, typer.Option("--days", help="Keep runs tha
 
 
 @app.command()
-def agents(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: JsonOption = False) -> None:
-    """List the shipped specialists."""
-    from swarm.wiring.looking import roster
+def agents(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one whole: its signature, and a prompt.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", metavar="PLAN", help="The agents of this plan.")] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="The prompt for this task of the plan.")] = None,
+    workspace: Annotated[str | None, typer.Option("--workspace", metavar="DIR")] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the specialists; with a name, show its signature and the prompt that it would be sent for a task."""
+    from swarm.cli import show
+    from swarm.wiring.prompting import Wanted, described, roster
 
-    found = roster(name)
-    _show(found, as_json, lambda rows: (f"{row['name']:36} {row['role']}" for row in rows))
+    wanted = Wanted(plan, task, workspace)
+    if name is None:
+        _show(roster(wanted), as_json, show.roster)
+    else:
+        _show(_call(described(site_at(home), name, wanted)), as_json, show.agent)
 
 
 @app.command()
@@ -410,12 +430,16 @@ def schema() -> None:
 
 
 @app.command()
-def doctor(as_json: JsonOption = False, home: HomeOption = None) -> None:
-    """Say what this machine has, and what is missing."""
+def doctor(
+    lm: Annotated[str | None, typer.Option("--lm", metavar="MODEL", help="Try this model, too.")] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Say what this machine has, and what is missing; the configured models are asked for a word."""
     from swarm.errors import EXIT_MISSING
     from swarm.wiring.examination import examine
 
-    found = _call(examine(site_at(home)))
+    found = _call(examine(site_at(home), lm))
     rows = [{"name": one.name, "ok": one.ok, "text": one.text} for one in found]
     marks = {True: "ok", False: "MISSING", None: "note"}
     _show(rows, as_json, lambda shown: (f"{row['name']:12} {marks[row['ok']]:8} {row['text']}" for row in shown))

@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from swarm.wiring.site import Site
 
 __all__ = [
+    "BudgetOption",
     "HomeOption",
     "JsonOption",
+    "LmOption",
     "OptionalRun",
     "PlanArgument",
     "RunAndTask",
     "RunArgument",
     "SandboxOption",
+    "limits_of",
     "run_and_task",
     "run_or_task",
     "site_at",
@@ -31,6 +34,14 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, a
 OptionalRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest unless given.")]
 RunAndTask = Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The latest run unless named.")]
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan's YAML file.")]
+LmOption = Annotated[
+    str | None,
+    typer.Option("--lm", metavar="MODEL", help="The model of all agents: provider/model, or provider/model@URL. Else SWARM_LM."),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="LIMITS", help="Such as usd=5,calls=200,tokens=1000000, in place of the plan's."),
+]
 SandboxOption = Annotated[str, typer.Option("--sandbox", metavar="MODE", help="auto or none: how commands are confined.")]
 
 
@@ -41,6 +52,22 @@ def site_at(home: str | None) -> "Site":
 
     folder = Path.cwd()
     return Site(find_home(folder, home), folder, os.environ, SystemClock())
+
+
+def limits_of(budget: str | None) -> dict[str, float] | None:
+    """`usd=5,calls=200`, as numbers by unit."""
+    return dict(_limit(part) for part in budget.split(",")) if budget else None
+
+
+def _limit(text: str) -> tuple[str, float]:
+    unit, _, amount = text.strip().partition("=")
+    try:
+        value = float(amount) if unit == "usd" else int(amount)
+    except ValueError:
+        value = 0
+    if unit not in ("usd", "calls", "tokens") or not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{text!r} is no limit: write usd=5, calls=200 or tokens=1000000, several with commas between")
+    return unit, value
 
 
 def run_and_task(words: list[str]) -> tuple[str | None, str]:

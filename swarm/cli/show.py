@@ -9,17 +9,23 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from swarm.cli.progress import duration, first_line, sentence
 from swarm.cli.terminal import COLUMNS, block, cell, clip, in_ascii, plain, shorten, width
 from swarm.engine.events import Entry
+from swarm.engine.views import usage_view
 from swarm.plans.fields import percent
 from swarm.plans.found import said_lines
+
+if TYPE_CHECKING:
+    from swarm.engine.calls import Spend
+    from swarm.replay import Cost
 
 __all__ = [
     "Document",
     "PhaseColumns",
+    "agent",
     "bar",
     "explain",
     "gaps",
@@ -33,6 +39,7 @@ __all__ = [
     "phase_line",
     "phases",
     "replay",
+    "roster",
     "runs",
     "status",
     "validation",
@@ -258,7 +265,11 @@ def _gaps_in_short(document: Document) -> list[str]:
 
 
 def _usage(usage: Document) -> list[str]:
-    return [f"{usage['calls']} calls, {usage['tokens']} tokens, ${usage['usd']:.2f}"] if usage["calls"] else []
+    """What models took. An unknown price is said, and is not zero."""
+    if not usage["calls"]:
+        return []
+    dollars = "cost unknown" if usage["usd"] is None else f"${usage['usd']:.2f}"
+    return [f"{_counted(usage['calls'], 'call')}, {usage['tokens']:,} tokens, {dollars}"]
 
 
 def next_steps(document: Document) -> list[str]:
@@ -414,27 +425,63 @@ def validation(document: Document, rendered_problems: str, gaps: Mapping[str, in
     ]
 
 
-def replay(document: Document, satisfied: Collection[str] = ()) -> list[str]:
+def roster(rows: Sequence[Document]) -> list[str]:
+    """Every specialist in a line."""
+    return [f"{plain(row['name']):36} {plain(row['role'])}" for row in rows]
+
+
+def agent(document: Document) -> list[str]:
+    """One specialist whole: what it is, what it is asked for, and what its model would be sent."""
+    return [
+        *_titled("agent", [document["name"], document["role"]]),
+        *_titled("program", [document["program"]]),
+        *_titled("model", [document["lm"] or "none named: --lm or SWARM_LM"]),
+        *(_wrapped("tools    ", document["tools"]) if document["tools"] else []),
+        *_titled("inputs", _fields(document["signature"]["inputs"])),
+        *_titled("outputs", _fields(document["signature"]["outputs"])),
+        *_titled("prompt", [f"for {document['task']}, {sum(len(one['content']) for one in document['prompt']):,} characters:"]),
+        *(line for message in document["prompt"] for line in ("", f"── {message['role']}", *block(message["content"], 0))),
+    ]
+
+
+def _fields(fields: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {shorten(plain(about), COLUMNS - 12 - len(name))}" for name, about in fields.items()]
+
+
+def replay(document: Document, satisfied: Collection[str] = (), costs: Mapping[str, "Cost"] | None = None) -> list[str]:
     """Each handoff that was performed again, with every difference.
 
     Args:
         satisfied: tasks that ran nothing when they were recorded, so that there is nothing to perform again.
+        costs: what live performances took, by task.
     """
     all_ = document["handoffs"]
     same = sum(one["same"] for one in all_)
-    cost = f"{_counted(sum(one['calls'] for one in all_), 'model call')}, ${sum(one['usd'] for one in all_):.2f}"
+    cost = f"{_counted(sum(one['calls'] for one in all_), 'model call')}, {_dollars([one['usd'] for one in all_])}"
     idle = sum(one["task"] in satisfied for one in all_)
     total = f"{_counted(len(all_) - idle, 'handoff')} performed again: {same - idle} the same, {len(all_) - same} different; {cost}"
     rest = f"; {idle} satisfied without running, the same by definition" if idle else ""
-    return [*(line for one in all_ if one["task"] not in satisfied for line in _replayed(one)), total + rest]
+    performed = [one for one in all_ if one["task"] not in satisfied]
+    return [*(line for one in performed for line in _replayed(one, (costs or {}).get(one["task"]))), total + rest]
 
 
-def _replayed(one: Document) -> Iterator[str]:
+def _dollars(amounts: Sequence[float | None]) -> str:
+    return "cost unknown" if None in amounts else f"${sum(amount or 0 for amount in amounts):.2f}"
+
+
+def _replayed(one: Document, cost: "Cost | None") -> Iterator[str]:
     patch = "" if one["patch_same"] else ", another patch"
     yield shorten(f"{_MARKS[one['same']]} {plain(one['task'])}  {'the same' if one['same'] else 'different'}{patch}", COLUMNS)
     for difference in one["differences"]:
         yield from block(difference["field"], 4)
         yield from (f"      {word:<8}  {_value(difference[word])}" for word in ("recorded", "replayed"))
+    if cost is not None:
+        yield f"    took  recorded {_cost(cost.recorded, cost.recorded_seconds)}"
+        yield f"          replayed {_cost(cost.replayed, cost.seconds)}"
+
+
+def _cost(spent: "Spend", seconds: float) -> str:
+    return f"{', '.join(_usage(usage_view(spent)) or ['no call'])} in {duration(seconds)}"
 
 
 def _value(value: Any) -> str:

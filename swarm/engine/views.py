@@ -1,9 +1,10 @@
 """What a run looks like from outside: the documents behind `--json`. Pure; the fields are fixed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from swarm.engine.calls import Spend
 from swarm.engine.events import Entry, Landing, Measured
 from swarm.engine.gates import debt_of, read_gate, share_done
 from swarm.engine.schedule import blocked, obstacles, shown_state
@@ -24,6 +25,7 @@ __all__ = [
     "run_view",
     "status_view",
     "unclosed_gaps",
+    "usage_view",
 ]
 
 
@@ -57,15 +59,19 @@ def run_view(state: State, live: bool, now: datetime) -> dict[str, Any]:
     }
 
 
-def status_view(state: State, live: bool, now: datetime) -> dict[str, Any]:
-    """`swarm status --json`."""
+def status_view(state: State, live: bool, now: datetime, spent: Spend | None = None) -> dict[str, Any]:
+    """`swarm status --json`.
+
+    Args:
+        spent: on models, by the whole run; nothing unless given.
+    """
     return {
         **run_view(state, live, now),
         "phases": phase_views(state),
         "tasks": _tasks(state, live, now),
         "gaps": gaps_view(state),
         "success": _success(state),
-        "usage": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "usage": usage_view(spent or Spend()),
     }
 
 
@@ -176,11 +182,21 @@ def explain_view(state: State, task: str) -> dict[str, Any]:
     return {"task": task, "state": shown_state(state, task, blocked(state)), "reasons": list(obstacles(state, task))}
 
 
-def handoff_views(state: State, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """`swarm handoffs --json`, in the order in which they were made; what was rolled back is left out."""
+def usage_view(spent: Spend) -> dict[str, Any]:
+    """Calls, tokens and dollars; the dollars are None where a part of them is unknown."""
+    return {"calls": spent.calls, "tokens": spent.tokens, "usd": None if spent.usd is None else round(spent.usd, 9)}
+
+
+def handoff_views(state: State, entries: Sequence[Entry], spent: Callable[[str], Spend] | None = None) -> list[dict[str, Any]]:
+    """`swarm handoffs --json`, in the order in which they were made; what was rolled back is left out.
+
+    Args:
+        spent: on models, by a task's last attempt; nothing unless given.
+    """
     at = _times(entries)
     finished = [name for name in state.graph.tasks if state.finished(name)]
-    return [_handoff(state, name, at[name]) for name in sorted(finished, key=lambda name: at[name][0])]
+    cost = spent or (lambda task: Spend())
+    return [_handoff(state, name, at[name], cost(name)) for name in sorted(finished, key=lambda name: at[name][0])]
 
 
 def _times(entries: Sequence[Entry]) -> Mapping[str, tuple[int, datetime]]:
@@ -191,7 +207,7 @@ def _times(entries: Sequence[Entry]) -> Mapping[str, tuple[int, datetime]]:
     return times
 
 
-def _handoff(state: State, name: str, at: tuple[int, datetime]) -> dict[str, Any]:
+def _handoff(state: State, name: str, at: tuple[int, datetime], spent: Spend) -> dict[str, Any]:
     record, handoff = state.tasks[name], state.tasks[name].handoff
     assert handoff is not None
     assert state.started is not None
@@ -211,7 +227,7 @@ def _handoff(state: State, name: str, at: tuple[int, datetime]) -> dict[str, Any
         "commit": record.commit,
         "inputs": list(handoff.inputs),
         "seconds": record.seconds,
-        "usage": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "usage": usage_view(spent),
         "at": iso(at[1]),
     }
 

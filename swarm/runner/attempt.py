@@ -19,7 +19,7 @@ from swarm.signatures.contracts import check_payload
 from swarm.signatures.evidence import Evidence, Verdict
 from swarm.signatures.handoff import Handoff
 
-__all__ = ["Attempt", "AttemptPorts", "ChecksRed", "NotMerged", "checks_of"]
+__all__ = ["Attempt", "AttemptPorts", "ChecksRed", "NotMerged", "before_of", "checks_of"]
 
 Kind = Literal["done_when", "closes", "keep"]
 _OUTPUT_SHOWN = 3000
@@ -155,7 +155,7 @@ class Attempt:
             base=self.base,
             recorded_as=self.state.tasks[self.task.name].recorded_as,
             checks=tuple(one.check for one in self.checks),
-            before=tuple(_before(one, verdict) for one, verdict in zip(self.checks, before, strict=True)),
+            before=tuple(before_of(one, verdict) for one, verdict in zip(self.checks, before, strict=True)),
         )
 
     def checks_text(self, kind: Kind) -> tuple[str, ...]:
@@ -240,7 +240,8 @@ class Attempt:
         return round(self.ports.seconds() - self.began, 6)
 
 
-def _before(one: _Check, verdict: Verdict) -> Evidence:
+def before_of(one: _Check, verdict: Verdict) -> Evidence:
+    """What a check said of the base, before an attempt."""
     return Evidence(key=verdict.key, check=verdict.check, kind=one.kind, before=verdict.green, value=verdict.value, output=verdict.output)
 
 

@@ -36,6 +36,7 @@ def brief_for(state: State, task: Task, attempt: int, checks: Callable[[Any], tu
         done_when=checks("done_when"),
         keep=checks("keep"),
         refused=refusals[-1] if refusals else None,
+        turns=plan.spec.limits.turns,
     )
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from swarm.errors import SwarmError
 from swarm.journal.connection import library_version
 from swarm.journal.runs import runs
+from swarm.wiring.minds import LM_VARIABLE
 from swarm.wiring.site import Site
 from swarm.workspace.git import OLDEST, Git
 from swarm.workspace.sandbox import choose
@@ -28,8 +29,18 @@ class Finding:
     text: str
 
 
-async def examine(site: Site) -> tuple[Finding, ...]:
-    """Looks at everything that a run needs."""
+_NO_MODEL = Finding(
+    "models", None, f"none configured: {LM_VARIABLE} is not set, and no --lm given; plans whose every task has a do: need none"
+)
+
+
+async def examine(site: Site, lm: str | None = None) -> tuple[Finding, ...]:
+    """Looks at everything that a run needs.
+
+    Args:
+        lm: a model to try beside that of `SWARM_LM`.
+    """
+    models = list(dict.fromkeys(name for name in (lm, site.environment.get(LM_VARIABLE)) if name))
     return (
         Finding("python", True, platform.python_version()),
         *_packages(),
@@ -39,8 +50,17 @@ async def examine(site: Site) -> tuple[Finding, ...]:
         _disk(site),
         _runs(site),
         _sandbox(),
-        Finding("models", None, "this release runs procedures only; a plan whose every task has a do: needs no model"),
+        *[await _model(site, name) for name in models],
+        *([] if models else [_NO_MODEL]),
     )
+
+
+async def _model(site: Site, name: str) -> Finding:
+    """One tiny call to it: whoever types `swarm doctor` asks for that."""
+    from swarm.agents.lm.models import try_model
+
+    trial = await try_model(name, site.environment)
+    return Finding("model", trial.worked, trial.line)
 
 
 def _packages() -> Iterator[Finding]:

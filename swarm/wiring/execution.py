@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from swarm.agents.performer import InProcessPerformer
+from swarm.engine.calls import CallRow
 from swarm.engine.ending import EXIT_OF
 from swarm.engine.events import Entry, Event, RunEnded, RunPaused, RunStarted, SchedulerStarted
 from swarm.engine.ports import Observer
@@ -26,7 +27,9 @@ from swarm.errors import (
 )
 from swarm.home import RunFolder, make_private
 from swarm.journal import lock, requests
+from swarm.journal.calls import JournalCalls
 from swarm.journal.history import expected_seconds, newest_handoff
+from swarm.journal.record import read
 from swarm.journal.runs import exists
 from swarm.journal.sqlite import SqliteJournal
 from swarm.plans.graph import Graph, compile_plan
@@ -37,10 +40,11 @@ from swarm.signatures.canonical import sha256
 from swarm.signatures.evidence import Verdict
 from swarm.signatures.handoff import Handoff
 from swarm.wiring.ground import Ground, lay_ground, materialise, snapshot_of, workspace_folder
+from swarm.wiring.minds import Choice, Minds, chosen, minds_on, require_models
 from swarm.wiring.proving import prove_on
 from swarm.wiring.signals import cancelled_by_signals, handled
 from swarm.wiring.site import Site, StoredRun, new_run_id, read_run
-from swarm.wiring.tasks import require_tasks
+from swarm.wiring.tasks import owner_of, require_tasks
 from swarm.workspace.landing import Heads, head_ref
 from swarm.workspace.line import RunLine
 from swarm.workspace.processes import sweep
@@ -52,13 +56,20 @@ __all__ = ["Options", "Watch", "execute", "exit_status", "resume"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run a plan. `parallel` is the plan's unless given."""
+    """How to run a plan. `parallel` is the plan's unless given.
+
+    Attributes:
+        lm: the model of all agents, in the place of those that the plan names; `SWARM_LM` unless given.
+        budget: limits (`usd`, `calls`, `tokens`) in the place of the plan's.
+    """
 
     workspace: str | None = None
     run: str | None = None
     parallel: int | None = None
     only: tuple[str, ...] = ()
     sandbox: str = "auto"
+    lm: str | None = None
+    budget: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     """
     plan = load_plan(path)
     sandbox = choose(options.sandbox)
+    choice = chosen(site, options.lm, options.budget)
     run = new_run_id(plan.spec.plan, site.clock) if options.run is None else options.run
     if options.run is not None and exists(site.home, run):
         raise UsageError(f"the run {run} exists already: choose another --run, or `swarm resume {run}`")
@@ -95,18 +107,18 @@ async def execute(site: Site, path: Path, options: Options, watch: Watch) -> Out
     folder = site.home.run(run)
     folder.create()
     with lock.own(folder), _unless_begun(folder), cancelled_by_signals():
-        started, ground, graph = await _begin(site, plan, folder, options, user_folder, sandbox.sandbox.name, watch)
+        started, ground, graph = await _begin(site, plan, folder, options, choice, user_folder, sandbox.sandbox.name, watch)
         if sandbox.warning:
             watch.say(sandbox.warning)
         journal = SqliteJournal.open(folder.journal, site.clock)
         try:
             state = State(graph, remaining_seconds(graph, expected_seconds(site.home, plan.spec.plan)))
-            beginning: tuple[Event, ...] = (started, _scheduler(journal, started.sandbox))
+            beginning: tuple[Event, ...] = (started, _scheduler(journal, started.sandbox, choice))
             texts = {sha256(content): content for content in plan.files.values()}
             for entry in await journal.append(*beginning, texts=texts):
                 state.apply(entry)
             watch.begun(run)
-            return await _run(site, folder, plan, ground, state, journal, watch)
+            return await _run(site, folder, plan, ground, state, journal, choice, watch)
         finally:
             journal.close()
 
@@ -123,7 +135,7 @@ def _unless_begun(folder: RunFolder) -> Iterator[None]:
 
 
 async def _begin(
-    site: Site, plan: Plan, folder: RunFolder, options: Options, user_folder: Path, sandbox: str, watch: Watch
+    site: Site, plan: Plan, folder: RunFolder, options: Options, choice: Choice, user_folder: Path, sandbox: str, watch: Watch
 ) -> tuple[RunStarted, Ground, Graph]:
     """Everything before the first event: snapshot, proof, head. Leftovers of an earlier death are overwritten."""
     repository = await open_repository(site.home)
@@ -137,7 +149,7 @@ async def _begin(
             watch.say(str(problem))
     if not proof.ok or proof.graph is None:
         raise PlanRefused([problem for problem in proof.problems if problem.severity == "error"])
-    _require_supported(proof.graph, options.only)
+    _require_supported(site, proof.graph, options.only, choice)
     await ground.require(snapshot.commit)
     heads = Heads(repository)
     await _set_head(heads, folder.run, snapshot.commit)
@@ -170,15 +182,21 @@ async def _set_head(heads: Heads, run: str, commit: str) -> None:
         await heads.advance(head_ref(run), commit, left)
 
 
-def _require_supported(graph: Graph, only: tuple[str, ...]) -> None:
+def _require_supported(site: Site, graph: Graph, only: tuple[str, ...], choice: Choice) -> None:
     require_tasks(graph, only)
-    missing = unsupported(graph, graph.select(only) if only else None)
+    selected = graph.select(only) if only else None
+    missing = unsupported(graph, selected)
     if missing:
         raise EnvironmentFault("; ".join(missing))
+    require_models(site, graph, selected, choice)
 
 
-async def resume(site: Site, run: str, watch: Watch) -> Outcome:
+async def resume(site: Site, run: str, watch: Watch, lm: str | None = None, budget: Mapping[str, float] | None = None) -> Outcome:
     """Goes on with a run, with the plan and options that are stored with it.
+
+    Args:
+        lm: another model from now on.
+        budget: another budget from now on, such as a larger one after the plan's was spent.
 
     Raises:
         UsageError: there is no such run, or it was cancelled.
@@ -196,7 +214,7 @@ async def resume(site: Site, run: str, watch: Watch) -> Outcome:
         if settled is not None:
             watch.begun(run)
             return settled
-        return await _continue(site, stored, watch)
+        return await _continue(site, stored, chosen(site, lm, budget, Choice(state.lm, state.budget)), watch)
 
 
 def _settled(stored: StoredRun) -> Outcome | None:
@@ -207,7 +225,8 @@ def _settled(stored: StoredRun) -> Outcome | None:
     return stored.state.ended
 
 
-async def _continue(site: Site, stored: StoredRun, watch: Watch) -> Outcome:
+async def _continue(site: Site, stored: StoredRun, choice: Choice, watch: Watch) -> Outcome:
+    require_models(site, stored.graph, stored.state.selected, choice)
     sandbox = choose(stored.started.sandbox)
     folder, plan = stored.folder, stored.plan
     folder.create()
@@ -220,11 +239,11 @@ async def _continue(site: Site, stored: StoredRun, watch: Watch) -> Outcome:
     journal = SqliteJournal.open(folder.journal, site.clock)
     try:
         state = _folded(site, stored, journal)
-        for entry in await journal.append(_scheduler(journal, sandbox.sandbox.name)):
+        for entry in await journal.append(_scheduler(journal, sandbox.sandbox.name, choice)):
             state.apply(entry)
         ground.judge.remember(_verdicts(journal.entries()))
         watch.begun(folder.run)
-        return await _run(site, folder, plan, ground, state, journal, watch)
+        return await _run(site, folder, plan, ground, state, journal, choice, watch)
     finally:
         journal.close()
 
@@ -264,10 +283,10 @@ def _changes_since(stored: StoredRun) -> Iterator[str]:
         yield f"changed in {path} since the run began, and not used: {', '.join(changed)}; to use the edit, execute the plan again"
 
 
-def _scheduler(journal: SqliteJournal, sandbox: str) -> SchedulerStarted:
+def _scheduler(journal: SqliteJournal, sandbox: str, choice: Choice) -> SchedulerStarted:
     import os
 
-    return SchedulerStarted(fence=journal.fence, pid=os.getpid(), sandbox=sandbox)
+    return SchedulerStarted(fence=journal.fence, pid=os.getpid(), sandbox=sandbox, lm=choice.lm, budget=dict(choice.budget or {}))
 
 
 def _ground(site: Site, plan: Plan, folder: RunFolder, repository: object, sandbox: str) -> Ground:
@@ -277,18 +296,43 @@ def _ground(site: Site, plan: Plan, folder: RunFolder, repository: object, sandb
     return lay_ground(plan, repository, site.home, folder.excludes, folder.plan, choose(sandbox).sandbox, site, site.mark(folder.run))
 
 
-async def _run(site: Site, folder: RunFolder, plan: Plan, ground: Ground, state: State, journal: SqliteJournal, watch: Watch) -> Outcome:
-    assert state.started is not None
+async def _run(
+    site: Site, folder: RunFolder, plan: Plan, ground: Ground, state: State, journal: SqliteJournal, choice: Choice, watch: Watch
+) -> Outcome:
     make_private(folder.path / "scratch")
-    performer = InProcessPerformer(
-        repository=ground.repository,
-        pool=ground.pool,
-        commands=ground.commands,
-        seconds=plan.spec.limits.timeout,
-        plan_files=plan.files,
-        scratch=folder.path / "scratch",
-        owner_of=_owner_of(state.graph),
-    )
+    record = JournalCalls(journal)
+    async with minds_on(ground, Minds(site, plan, state.graph, ground, record, _calls(journal), choice)) as minds:
+        performer = InProcessPerformer(
+            repository=ground.repository,
+            pool=ground.pool,
+            commands=ground.commands,
+            judge=ground.judge,
+            thinking=minds,
+            contracts=plan.contracts,
+            seconds=plan.spec.limits.timeout,
+            plan_files=plan.files,
+            scratch=folder.path / "scratch",
+            owner_of=owner_of(state.graph),
+        )
+        return await _carried_out(site, folder, plan, ground, state, journal, performer, watch)
+
+
+def _calls(journal: SqliteJournal) -> tuple[CallRow, ...]:
+    with read(journal.path) as record:
+        return record.calls()
+
+
+async def _carried_out(
+    site: Site,
+    folder: RunFolder,
+    plan: Plan,
+    ground: Ground,
+    state: State,
+    journal: SqliteJournal,
+    performer: InProcessPerformer,
+    watch: Watch,
+) -> Outcome:
+    assert state.started is not None
 
     def history(definition: str) -> Handoff | None:
         found = newest_handoff(site.home, definition)
@@ -307,13 +351,6 @@ async def _run(site: Site, folder: RunFolder, plan: Plan, ground: Ground, state:
     runner = Runner(state, ports, state.started.parallel, plan.spec.limits.attempts, observers)
     with _signals(runner):
         return await runner.run()
-
-
-def _owner_of(graph: Graph) -> Callable[[str], str | None]:
-    def owner(path: str) -> str | None:
-        return next((name for name, task in graph.tasks.items() if any(glob.matches(path) for glob in task.scope)), None)
-
-    return owner
 
 
 @contextmanager

@@ -1,19 +1,18 @@
 """What the looking commands show. Nothing here writes."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from swarm.engine.events import AttemptRefused, Entry, Landing, TaskSatisfied
 from swarm.engine.schedule import obstacles
 from swarm.engine.state import TaskRecord
-from swarm.engine.views import explain_view, handoff_views, iso, phase_paces, run_view, status_view
+from swarm.engine.views import explain_view, handoff_views, iso, phase_paces, run_view, status_view, usage_view
 from swarm.errors import JournalDamaged, SwarmError, UsageError
 from swarm.journal.codec import encode
 from swarm.journal.runs import runs
-from swarm.plans.problems import did_you_mean
 from swarm.plans.schema import PlanFile
-from swarm.plans.vocabulary import ROSTER
-from swarm.wiring.site import Site, StoredRun, read_run
+from swarm.wiring.site import Site, StoredRun, read_run, spent_in, spent_on
 from swarm.wiring.tasks import task_named
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "plan_schema",
     "reasons_of",
     "reused_from",
-    "roster",
     "status_of",
     "verified",
 ]
@@ -49,7 +47,7 @@ def _row(site: Site, run: str) -> dict[str, Any]:
 def status_of(site: Site, run: str | None) -> dict[str, Any]:
     """`swarm status --json`."""
     stored = read_run(site, run)
-    return status_view(stored.state, stored.live, site.clock.now())
+    return status_view(stored.state, stored.live, site.clock.now(), spent_in(stored))
 
 
 def paces_of(site: Site, run: str | None) -> dict[str, tuple[str | None, float | None]]:
@@ -77,7 +75,7 @@ def _unhindered(live: bool, parallel: int) -> str:
 def handoffs_of(site: Site, run: str | None) -> list[dict[str, Any]]:
     """`swarm handoffs --json`."""
     stored = read_run(site, run)
-    return handoff_views(stored.state, stored.entries)
+    return handoff_views(stored.state, stored.entries, partial(spent_on, stored))
 
 
 def handoff_of(site: Site, run: str | None, task: str) -> dict[str, Any]:
@@ -88,7 +86,7 @@ def handoff_of(site: Site, run: str | None, task: str) -> dict[str, Any]:
     """
     stored = read_run(site, run)
     name = task_named(stored.graph, task)
-    for view in handoff_views(stored.state, stored.entries):
+    for view in handoff_views(stored.state, stored.entries, partial(spent_on, stored)):
         if view["task"] == name:
             return view
     record = stored.state.tasks[name]
@@ -115,7 +113,7 @@ def _refused(stored: StoredRun, task: str, record: TaskRecord) -> dict[str, Any]
         "commit": None,
         "inputs": [],
         "seconds": record.seconds,
-        "usage": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "usage": usage_view(spent_on(stored, task)),
         "at": iso(at[-1]),
         "refused": refused.text,
     }
@@ -164,13 +162,6 @@ def verified(site: Site, run: str | None) -> str:
                 )
             known.add(entry.event.handoff.id)
     return f"{stored.folder.run}: {len(stored.entries)} events and {len(known)} handoffs add up"
-
-
-def roster(name: str | None) -> list[dict[str, Any]]:
-    """The shipped specialists, or one of them."""
-    if name is not None and name not in ROSTER:
-        raise UsageError(f"there is no specialist {name!r}{did_you_mean(name, ROSTER)}")
-    return [{"name": one, "role": role} for one, role in ROSTER.items() if name in (None, one)]
 
 
 def plan_schema() -> dict[str, Any]:

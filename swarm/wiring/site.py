@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from swarm.engine.calls import CallRow, Spend
 from swarm.engine.events import Entry, RunStarted
 from swarm.engine.state import State, fold
 from swarm.errors import JournalDamaged
@@ -20,7 +21,7 @@ from swarm.plans.graph import Graph, compile_plan
 from swarm.plans.load import Plan, parse_plan
 from swarm.plans.order import remaining_seconds
 
-__all__ = ["Site", "StoredRun", "SystemClock", "new_run_id", "read_run", "stored_plan"]
+__all__ = ["Site", "StoredRun", "SystemClock", "new_run_id", "read_run", "spent_in", "spent_on", "stored_plan"]
 
 
 class SystemClock:
@@ -59,6 +60,8 @@ class StoredRun:
     entries: tuple[Entry, ...]
     owner: int | None
     """Pid of the scheduler that is living with the run, if any."""
+    calls: tuple[CallRow, ...] = ()
+    """Every model call of the run, in order."""
 
     @property
     def live(self) -> bool:
@@ -83,9 +86,21 @@ def read_run(site: Site, run: str | None) -> StoredRun:
         entries = tuple(record.entries())
         started = _started(entries, folder)
         plan = stored_plan(started, record)
+        calls = record.calls()
     graph = compile_plan(plan, started.gaps)
     state = fold(graph, entries, remaining_seconds(graph, expected_seconds(site.home, started.plan)))
-    return StoredRun(folder, started, plan, graph, state, entries, owner)
+    return StoredRun(folder, started, plan, graph, state, entries, owner, calls)
+
+
+def spent_in(stored: StoredRun) -> Spend:
+    """What a run spent on models."""
+    return sum((row.spent for row in stored.calls), Spend())
+
+
+def spent_on(stored: StoredRun, task: str) -> Spend:
+    """What the last attempt of a task spent on models, interruptions included."""
+    attempt = stored.state.tasks[task].recorded_as
+    return sum((row.spent for row in stored.calls if (row.task, row.attempt) == (task, attempt)), Spend())
 
 
 def _started(entries: tuple[Entry, ...], folder: RunFolder) -> RunStarted:

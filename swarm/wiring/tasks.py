@@ -1,14 +1,23 @@
 """Finding the task that a person means."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from swarm.errors import UsageError
 from swarm.plans.graph import Graph
 from swarm.plans.problems import did_you_mean
 
-__all__ = ["require_tasks", "task_named"]
+__all__ = ["owner_of", "require_tasks", "task_named"]
 
 _NAMED = 5
+
+
+def owner_of(graph: Graph) -> Callable[[str], str | None]:
+    """Says which task may write a path, if any."""
+
+    def owner(path: str) -> str | None:
+        return next((name for name, task in graph.tasks.items() if any(glob.matches(path) for glob in task.scope)), None)
+
+    return owner
 
 
 def require_tasks(graph: Graph, only: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,10 @@ from swarm.workspace.git import Git, paths_in
 from swarm.workspace.pool import Pool, Worktree
 from swarm.workspace.processes import NOT_FOUND, Outcome
 
-__all__ = ["TreeJudge"]
+__all__ = ["Ask", "TreeJudge"]
+
+Ask = Callable[[str, str, Path, Sequence[str]], Awaitable[tuple[bool, str]]]
+"""Question, tree, a checkout of it and its paths; whether it holds, and why."""
 
 _OUTPUT: Final = 6000
 _LISTED: Final = 50
@@ -40,6 +43,7 @@ class TreeJudge:
         gaps: the plan's detectors.
         seconds: what one check or detector may take.
         remembered: verdicts by key and tree; filled from the journal on resume.
+        ask: answers a `judge` question about a tree, given a checkout of it and its paths; None where no model may be asked.
     """
 
     repository: Git
@@ -48,6 +52,7 @@ class TreeJudge:
     gaps: Mapping[str, Gap]
     seconds: float
     remembered: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    ask: Ask | None = None
     _found: dict[tuple[str, str], tuple[Found, ...]] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
@@ -111,7 +116,9 @@ class TreeJudge:
                     green, output = await asyncio.to_thread(_look, check, worktree.path, paths)
             case GapClosed():
                 green, output = await self._gap(tree, check)
-            case MetricHolds() | Judge():
+            case Judge():
+                green, output = await self._opinion(tree, check)
+            case MetricHolds():
                 raise EnvironmentFault(f"`{check}` needs a part that this release does not have")
             case _:
                 assert_never(check)
@@ -128,6 +135,12 @@ class TreeJudge:
         if outcome.status != 0 or check.expect is None:
             return outcome.status == 0, None, _ended(outcome)
         return _expected(check, outcome)
+
+    async def _opinion(self, tree: str, check: Judge) -> tuple[bool, str]:
+        if self.ask is None:
+            raise EnvironmentFault(f"`{check}` needs a language model, and none may be asked here")
+        async with self._checkout(tree) as (worktree, paths):
+            return await self.ask(check.judge, tree, worktree.path, paths)
 
     async def _gap(self, tree: str, check: GapClosed) -> tuple[bool, str]:
         everywhere = check.in_ is None or "**" in check.in_

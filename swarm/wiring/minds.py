@@ -1,0 +1,148 @@
+"""What a run's agents think with: models, their record and accounts, MCP servers, put together and closed again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from swarm.engine.calls import CallRecord, CallRow, Spend
+from swarm.engine.support import needs_model, no_model
+from swarm.errors import EnvironmentFault
+from swarm.plans.graph import Graph
+from swarm.plans.load import Plan
+from swarm.plans.schema import Budget
+from swarm.wiring.ground import Ground
+from swarm.wiring.site import Site
+
+if TYPE_CHECKING:
+    from swarm.agents.thinking import Thinking
+
+__all__ = ["LM_VARIABLE", "Choice", "Minds", "chosen", "minds_on", "require_models"]
+
+LM_VARIABLE: Final = "SWARM_LM"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose for a run's agents, in the place of what the plan says."""
+
+    lm: str = ""
+    budget: Mapping[str, float] | None = None
+
+    @property
+    def limits(self) -> Budget | None:
+        return Budget.model_validate(dict(self.budget)) if self.budget else None
+
+
+def chosen(site: Site, lm: str | None, budget: Mapping[str, float] | None, before: Choice | None = None) -> Choice:
+    """The choice of a command line: its options, else what the run had before, else `SWARM_LM`.
+
+    Args:
+        before: of the run's last scheduler.
+    """
+    earlier = before or Choice()
+    return Choice(lm or earlier.lm or site.environment.get(LM_VARIABLE, ""), budget or earlier.budget)
+
+
+def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: Choice) -> None:
+    """Refuses a run whose agents could not think, before anything is spent.
+
+    Raises:
+        EnvironmentFault: a task has no model, or a model's key is missing; the text says which and how to get it.
+        UsageError: a model's name is none.
+    """
+    wanted = needs_model(graph, selected)
+    without = [name for name in wanted if not _model_of(graph, name, choice)]
+    if without:
+        raise EnvironmentFault(no_model(without))
+    if wanted:
+        from swarm.agents.lm.models import endpoint_for, parse_model
+
+        for model in sorted({_model_of(graph, name, choice) for name in wanted}):
+            endpoint_for(parse_model(model), site.environment, trusted=bool(choice.lm))
+
+
+def _model_of(graph: Graph, name: str, choice: Choice) -> str:
+    task = graph.tasks.get(name)
+    return choice.lm or (task.lm if task else None) or graph.plan.spec.lm or ""
+
+
+class Minds:
+    """The minds of a run or of a replay, made when a task first needs one: a run of procedures never loads them. Close it at the end.
+
+    Args:
+        record: where calls are written down and looked for.
+        rows: the calls that are paid for already.
+        mode: where answers come from.
+        asked: the models of tasks that are to ask none but these.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        graph: Graph,
+        ground: Ground,
+        record: CallRecord,
+        rows: Iterable[CallRow],
+        choice: Choice,
+        mode: Literal["resume", "live", "replay"] = "resume",
+        asked: Mapping[str, str] | None = None,
+    ) -> None:
+        self._site, self._plan, self._graph, self._ground = site, plan, graph, ground
+        self._record, self._rows, self._choice, self._mode, self._asked = record, rows, choice, mode, asked or {}
+        self._made: Thinking | None = None
+
+    def __call__(self) -> "Thinking":
+        """The minds, made now if they are not there yet."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    async def judged(self, question: str, tree: str, folder: Path, paths: Sequence[str]) -> tuple[bool, str]:
+        """The answer of a `judge` check on a checked-out tree."""
+        from swarm.agents.opinion import opinion
+
+        return await opinion(self(), self._ground.commands, question, tree, folder, paths)
+
+    def spent(self, task: str) -> Spend:
+        """What a task has spent, of what these minds know."""
+        if self._made is None:
+            return Spend()
+        from swarm.agents.lm.budget import Scope
+
+        return self._made.ledger.spent(Scope("task", task))
+
+    async def close(self) -> None:
+        """Closes connections and ends servers, if there are any."""
+        if self._made is not None:
+            await self._made.servers.__aexit__(None, None, None)
+            await self._made.models.close()
+
+    def _make(self) -> "Thinking":
+        from swarm.agents.lm.engine import Mode
+        from swarm.agents.lm.models import Models, ledger_for, roomy
+        from swarm.agents.mcp.servers import Servers
+        from swarm.agents.thinking import Thinking
+
+        roomy(asyncio.get_running_loop())
+        mode = Mode(self._mode)
+        ledger = ledger_for(self._plan, self._graph, self._rows, self._choice.limits)
+        models = Models(self._site.environment, self._record, ledger, override=self._choice.lm or None, mode=mode)
+        folder = self._ground.commands.plan_folder
+        declared = {name: server.command for name, server in self._plan.spec.mcp.items()}
+        servers = Servers(declared, partial(self._ground.commands.converse, folder=folder))
+        return Thinking(self._plan, folder, models, ledger, self._record, servers, mode, self._asked)
+
+
+@asynccontextmanager
+async def minds_on(ground: Ground, minds: Minds) -> AsyncIterator[Minds]:
+    """Minds at work on a ground, until it is left."""
+    ground.judge.ask = minds.judged
+    try:
+        yield minds
+    finally:
+        await minds.close()
