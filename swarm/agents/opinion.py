@@ -13,6 +13,7 @@ from swarm.agents.lm.record import Caller
 from swarm.agents.programs.react import React
 from swarm.agents.programs.trail import Trail
 from swarm.agents.tools import Toolbox
+from swarm.engine.support import no_model
 from swarm.errors import EnvironmentFault
 from swarm.signatures.brief import Brief
 from swarm.signatures.canonical import digest
@@ -59,9 +60,9 @@ async def opinion(
         EnvironmentFault: no model is configured.
         AgentStopped: the judge came to no answer.
     """
-    lm = thinking.models.lm(thinking.plan.spec.lm)
+    lm = thinking.models.lm(thinking.plan.spec.lm or thinking.any_model)
     if lm is None:
-        raise EnvironmentFault(f"`judge: {question}` needs a language model, and none is configured: give --lm, or lm: in the plan")
+        raise EnvironmentFault(no_model((f"`judge: {question}`",)))
     name = f"judge {digest([question, tree])[:16]}"
     with dspy.context(lm=lm, disable_history=True, trace=None, swarm_call=Caller(name, "", 1)), tempfile.TemporaryDirectory() as scratch:
         answer = (await _judge(thinking, name, _desk(commands, folder, paths, Path(scratch)), question))["handoff"]

@@ -22,7 +22,7 @@ from swarm.agents.specialist import Specialist
 from swarm.agents.tools import TOOLS, Offer, Toolbox
 from swarm.engine.calls import CallRecord
 from swarm.engine.ports import Assignment
-from swarm.plans.graph import Task
+from swarm.plans.graph import Task, compile_plan
 from swarm.plans.load import Plan
 from swarm.plans.programs import program_class
 from swarm.plans.schema import Agent
@@ -62,6 +62,11 @@ class Thinking:
     def model(self, task: Task) -> Any:
         """The `dspy.LM` of a task, or None."""
         return self.models.lm(self.asked.get(task.name, task.lm))
+
+    @property
+    def any_model(self) -> str | None:
+        """The first model that a task names, for whoever belongs to no task."""
+        return next((task.lm for task in compile_plan(self.plan).tasks.values() if task.lm), None)
 
     def trail(self, assignment: Assignment) -> Trail:
         """A new walk along what is recorded of an attempt."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swarm.cli.progress import duration, first_line, sentence
 from swarm.cli.terminal import COLUMNS, block, cell, clip, in_ascii, plain, shorten, width
-from swarm.engine.events import Entry
+from swarm.engine.events import AttemptReported, Entry
 from swarm.engine.views import usage_view
 from swarm.plans.fields import percent
 from swarm.plans.found import said_lines
@@ -355,14 +355,15 @@ def _evidence_in_short(one: Document) -> str:
     return f"{turned} of {len(one['evidence'])}"
 
 
-def handoff(document: Document, reused_from: str | None = None) -> list[str]:
+def handoff(document: Document, reused_from: str | None = None, report: AttemptReported | None = None) -> list[str]:
     """One handoff whole: where it comes from, its evidence, its payload.
 
     Args:
         reused_from: the earlier handoff whose payload a satisfied task passes on.
+        report: what the attempt left besides its payload.
     """
     if document["id"] is None:
-        return _refused(document)
+        return [*_refused(document), *_reported(report)]
     return [
         *_titled("id", [document["id"]]),
         *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}"]),
@@ -371,11 +372,23 @@ def handoff(document: Document, reused_from: str | None = None) -> list[str]:
         *_titled("made", [f"{_time(document['at'])} UTC in {duration(document['seconds'])}"]),
         *_titled("reused", [f"the payload of {reused_from[:_SHORT_ID]}: nothing ran"] if reused_from else []),
         *_titled("model", _usage(document["usage"])),
+        *_reported(report),
         *_titled("checks", ["before → after → landed"] if document["evidence"] else []),
         *(f"  {_marks(check)}   {shorten(plain(check['check']), COLUMNS - 14)}" for check in document["evidence"]),
         *_titled("payload", [""]),
         *block(json.dumps(document["payload"], indent=2, ensure_ascii=False), 2),
         *(_wrapped("inputs   ", [one[:_SHORT_ID] for one in document["inputs"]]) if document["inputs"] else []),
+    ]
+
+
+def _reported(report: AttemptReported | None) -> list[str]:
+    """How an agent ended, what it measured and what it remarked."""
+    if report is None:
+        return []
+    return [
+        *_titled("agent", [f"{report.ending} after {_counted(report.turns, 'turn')}"] if report.ending else []),
+        *_titled("measured", [f"{name} = {value:g}" for name, value in report.metrics]),
+        *_titled("notes", [line for note in report.notes for line in block(note, 0)]),
     ]
 
 

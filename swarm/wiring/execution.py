@@ -40,7 +40,7 @@ from swarm.signatures.canonical import sha256
 from swarm.signatures.evidence import Verdict
 from swarm.signatures.handoff import Handoff
 from swarm.wiring.ground import Ground, lay_ground, materialise, snapshot_of, workspace_folder
-from swarm.wiring.minds import Choice, Minds, chosen, minds_on, require_models
+from swarm.wiring.minds import Choice, Minds, chosen, minds_on, require_models, unbounded
 from swarm.wiring.proving import prove_on
 from swarm.wiring.signals import cancelled_by_signals, handled
 from swarm.wiring.site import Site, StoredRun, new_run_id, read_run
@@ -150,6 +150,8 @@ async def _begin(
     if not proof.ok or proof.graph is None:
         raise PlanRefused([problem for problem in proof.problems if problem.severity == "error"])
     _require_supported(site, proof.graph, options.only, choice)
+    for remark in unbounded(site, proof.graph, proof.graph.select(options.only) if options.only else None, choice):
+        watch.say(remark)
     await ground.require(snapshot.commit)
     heads = Heads(repository)
     await _set_head(heads, folder.run, snapshot.commit)

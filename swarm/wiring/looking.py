@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from swarm.engine.events import AttemptRefused, Entry, Landing, TaskSatisfied
+from swarm.engine.events import AttemptRefused, AttemptReported, Entry, Landing, TaskSatisfied
 from swarm.engine.schedule import obstacles
 from swarm.engine.state import TaskRecord
 from swarm.engine.views import explain_view, handoff_views, iso, phase_paces, run_view, status_view, usage_view
@@ -25,6 +25,7 @@ __all__ = [
     "paces_of",
     "plan_schema",
     "reasons_of",
+    "report_of",
     "reused_from",
     "status_of",
     "verified",
@@ -123,6 +124,11 @@ def reused_from(site: Site, run: str, task: str) -> str | None:
     """The earlier handoff whose payload a satisfied task passes on."""
     handoff = read_run(site, run).state.tasks[task].handoff
     return handoff.reused_from if handoff is not None else None
+
+
+def report_of(site: Site, run: str, task: str) -> AttemptReported | None:
+    """What the last attempt of a task left besides its payload."""
+    return read_run(site, run).state.tasks[task].report
 
 
 def reasons_of(site: Site, run: str) -> tuple[str, ...]:

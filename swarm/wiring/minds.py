@@ -1,7 +1,7 @@
 """What a run's agents think with: models, their record and accounts, MCP servers, put together and closed again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from swarm.wiring.site import Site
 if TYPE_CHECKING:
     from swarm.agents.thinking import Thinking
 
-__all__ = ["LM_VARIABLE", "Choice", "Minds", "chosen", "minds_on", "require_models"]
+__all__ = ["LM_VARIABLE", "Choice", "Minds", "chosen", "minds_on", "require_models", "unbounded"]
 
 LM_VARIABLE: Final = "SWARM_LM"
 
@@ -63,6 +63,28 @@ def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: 
 
         for model in sorted({_model_of(graph, name, choice) for name in wanted}):
             endpoint_for(parse_model(model), site.environment, trusted=bool(choice.lm))
+
+
+def unbounded(site: Site, graph: Graph, selected: set[str] | None, choice: Choice) -> Iterator[str]:
+    """A remark for each model whose price is unknown, where a budget in dollars is to bound it."""
+    models = {_model_of(graph, name, choice) for name in needs_model(graph, selected)}
+    if not models or not any(budget.usd for budget in _budgets(graph, choice)):
+        return
+    from swarm.agents.lm.budget import Ledger
+    from swarm.agents.lm.models import Models
+    from swarm.agents.lm.record import MemoryRecord
+
+    known = Models(site.environment, MemoryRecord(), Ledger())
+    for model in sorted(models):
+        if known.unpriced(model):
+            yield f"the price of {model} is unknown, so a budget in dollars cannot bound it: give one in calls or tokens, too"
+
+
+def _budgets(graph: Graph, choice: Choice) -> Iterator[Budget]:
+    spec = graph.plan.spec
+    yield choice.limits or spec.limits.budget
+    yield from (category.budget for category in spec.categories.values())
+    yield from (task.budget for task in graph.tasks.values())
 
 
 def _model_of(graph: Graph, name: str, choice: Choice) -> str:

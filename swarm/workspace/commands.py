@@ -4,11 +4,13 @@ import itertools
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from swarm.errors import EnvironmentFault
+from swarm.workspace.conversing import Conversation, conversation
 from swarm.workspace.processes import CANNOT_RUN, NOT_FOUND, Outcome, run, shell
 from swarm.workspace.sandbox import Sandbox
 
@@ -51,9 +53,25 @@ class Commands:
             extras: variables of this command alone.
         """
         argv = self.sandbox.wrap(self._argv(command), worktree=folder, writable=writable)
-        environment = {**self.environment, "SWARM_PLAN_DIR": str(self.plan_folder), **(extras or {})}
-        mark = f"{self.mark}:{os.getpid()}-{next(self._numbers)}"
-        return await run(argv, cwd=folder, environment=environment, timeout=seconds, mark=mark)
+        return await run(argv, cwd=folder, environment=self._environment(extras), timeout=seconds, mark=self._mark())
+
+    def converse(
+        self, argv: Sequence[str], folder: Path, *, writable: tuple[Path, ...] = (), extras: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[Conversation]:
+        """A process in a folder that is talked with, line by line, until the context is left; see `conversation`.
+
+        Args:
+            writable: further places that it may write.
+            extras: variables of this process alone.
+        """
+        wrapped = self.sandbox.wrap(self._argv(argv), worktree=folder, writable=writable)
+        return conversation(wrapped, cwd=folder, environment=self._environment(extras), mark=self._mark())
+
+    def _environment(self, extras: Mapping[str, str] | None) -> dict[str, str]:
+        return {**self.environment, "SWARM_PLAN_DIR": str(self.plan_folder), **(extras or {})}
+
+    def _mark(self) -> str:
+        return f"{self.mark}:{os.getpid()}-{next(self._numbers)}"
 
     def _argv(self, command: str | Sequence[str]) -> list[str]:
         """No shell expands a list; `$SWARM_PLAN_DIR/…` at the beginning of a word is meant all the same."""

@@ -5,6 +5,7 @@ It ends with its attempt: a thread that a time limit has left behind can no long
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from swarm.errors import AttemptTimedOut, ScopeBreach
 from swarm.plans.globs import Glob
 from swarm.workspace.commands import Commands
+from swarm.workspace.conversing import Conversation
 from swarm.workspace.files import read_beneath, write_beneath
 from swarm.workspace.processes import Outcome
 
@@ -86,6 +88,10 @@ class Desk:
         left = self.seconds if self.deadline is None else self.deadline - asyncio.get_running_loop().time()
         limit = max(_SHORTEST_S, min(left, self.seconds, self.seconds if seconds is None else seconds))
         return await self.commands.run(command, self.root, limit, writable=(self.scratch,), extras=self.variables)
+
+    def converse(self, argv: Sequence[str]) -> AbstractAsyncContextManager[Conversation]:
+        """A process in the worktree's root that is talked with, line by line, until the context is left; see `conversation`."""
+        return self.commands.converse(argv, self.root, writable=(self.scratch,), extras=self.variables)
 
     def note(self, text: str) -> None:
         """Leaves a remark in the attempt's record."""

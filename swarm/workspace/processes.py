@@ -15,15 +15,31 @@ import itertools
 import os
 import signal
 from asyncio import CancelledError, Future, SubprocessProtocol, SubprocessTransport, WriteTransport
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from swarm.errors import EnvironmentFault
 
-__all__ = ["CANNOT_RUN", "MARK", "NOT_FOUND", "OUTPUT_LIMIT", "Outcome", "run", "shell", "sweep"]
+__all__ = [
+    "CANNOT_RUN",
+    "DRAIN_S",
+    "MARK",
+    "NOT_FOUND",
+    "OUTPUT_LIMIT",
+    "Kept",
+    "Outcome",
+    "Running",
+    "end_tree",
+    "own_mark",
+    "run",
+    "shell",
+    "start",
+    "sweep",
+    "why_not_started",
+]
 
 MARK: Final = "SWARM_MARK"
 """The variable by which a command's descendants are known."""
@@ -31,13 +47,16 @@ MARK: Final = "SWARM_MARK"
 OUTPUT_LIMIT: Final = 64 * 1024
 CANNOT_RUN: Final = 126
 NOT_FOUND: Final = 127
+DRAIN_S: Final = 2.0
+"""How long what has ended may take to be gone, and its last output to come."""
 
 _BY_SIGNAL: Final = 128
 _ROUNDS: Final = 200
 _BETWEEN_ROUNDS_S: Final = 0.005
-_DRAIN_S: Final = 2.0
 _PROC: Final = Path("/proc")
 _NUMBERS: Final = itertools.count(1)
+
+_P = TypeVar("_P", bound="Running")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +107,21 @@ async def run(
         EnvironmentFault: the folder is not there.
     """
     _require(cwd, argv)
-    own_mark = f"{mark}.{os.getpid()}-{next(_NUMBERS)}"
+    known_by = own_mark(mark)
     loop = asyncio.get_running_loop()
     started = loop.time()
-    output = _Kept(output_limit)
+    output = Kept(output_limit)
     try:
-        running = await _start(argv, output, cwd, {**environment, MARK: own_mark}, stdin)
-    except CancelledError:
-        _kill_marked(f"{MARK}={own_mark}".encode(), exactly=True)
-        raise
+        running = await _start(argv, output, cwd, environment, known_by, stdin)
     except (OSError, ValueError) as error:
         return _not_started(argv, error, loop.time() - started)
-    timed_out = await _finish(running, own_mark, timeout)
+    timed_out = await _finish(running, known_by, timeout)
     return Outcome(status=running.status, output=output.text(), seconds=loop.time() - started, timed_out=timed_out)
+
+
+def own_mark(prefix: str) -> str:
+    """A mark that no other process of this one has; begins with the prefix."""
+    return f"{prefix}.{os.getpid()}-{next(_NUMBERS)}"
 
 
 def sweep(mark_prefix: str) -> int:
@@ -112,7 +133,7 @@ def sweep(mark_prefix: str) -> int:
     return _kill_marked(f"{MARK}={mark_prefix}".encode(), exactly=False)
 
 
-class _Kept:
+class Kept:
     """Head and tail of an output of any length."""
 
     def __init__(self, limit: int) -> None:
@@ -135,10 +156,10 @@ class _Kept:
         return f"{_readable(self._head)}\n[... {self._missing} bytes left out ...]\n{_readable(self._tail)}"
 
 
-class _Running(SubprocessProtocol):
+class Running(SubprocessProtocol):
     """One started command: its ends as futures. `process_exited` comes when it ends, whoever still holds its pipes."""
 
-    def __init__(self, output: _Kept) -> None:
+    def __init__(self, output: Kept) -> None:
         loop = asyncio.get_running_loop()
         self._output = output
         self.exited: Future[None] = loop.create_future()
@@ -174,38 +195,67 @@ class _Running(SubprocessProtocol):
         pipe.write_eof()
 
 
-async def _start(argv: Sequence[str], output: _Kept, cwd: Path, environment: Mapping[str, str], stdin: bytes | None) -> _Running:
-    _, running = await asyncio.get_running_loop().subprocess_exec(
-        lambda: _Running(output),
-        *argv,
+async def start(
+    protocol: Callable[[], _P], argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], mark: str, stdin: int, stderr: int
+) -> _P:
+    """Starts a process as the first of a session and group of its own. Cancelled before it is there, it is ended.
+
+    Args:
+        mark: its own.
+        stdin, stderr: as for `subprocess`; its standard output is a pipe.
+
+    Raises:
+        OSError, ValueError: it cannot be started.
+    """
+    try:
+        _, running = await asyncio.get_running_loop().subprocess_exec(
+            protocol,
+            *argv,
+            cwd=cwd,
+            env={**environment, MARK: mark},
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except CancelledError:
+        _kill_marked(f"{MARK}={mark}".encode(), exactly=True)
+        raise
+    return running
+
+
+async def _start(argv: Sequence[str], output: Kept, cwd: Path, environment: Mapping[str, str], mark: str, stdin: bytes | None) -> Running:
+    running = await start(
+        lambda: Running(output),
+        argv,
         cwd=cwd,
-        env=environment,
+        environment=environment,
+        mark=mark,
         stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
     )
     if stdin is not None:
         running.feed(stdin)
     return running
 
 
-async def _finish(running: _Running, mark: str, seconds: float) -> bool:
+async def _finish(running: Running, mark: str, seconds: float) -> bool:
     """Waits for the end, forces it when the time is up; says whether it had to."""
     try:
         done, _ = await asyncio.wait([running.exited], timeout=seconds)
-        await _end_tree(running.transport.get_pid(), mark)
-        await asyncio.wait([running.exited, running.drained], timeout=_DRAIN_S)
+        await end_tree(running.transport.get_pid(), mark)
+        await asyncio.wait([running.exited, running.drained], timeout=DRAIN_S)
     except CancelledError:
-        await _end_tree(running.transport.get_pid(), mark)
-        await asyncio.wait([running.exited], timeout=_DRAIN_S)
+        await end_tree(running.transport.get_pid(), mark)
+        await asyncio.wait([running.exited], timeout=DRAIN_S)
         raise
     finally:
         running.transport.close()
     return not done
 
 
-async def _end_tree(group: int, mark: str) -> None:
+async def end_tree(group: int, mark: str) -> None:
+    """Ends a process group and everything that carries the mark, until nothing of it is found."""
     # A process that is forking may have put a child out of one round's sight, so rounds go on until one finds nothing.
     # The first is over before anything is awaited: a second cancellation cannot come before it. The killed have no environment any
     # more, and run nothing any more, though the kernel may still be closing their files.
@@ -246,7 +296,14 @@ def _readable(raw: bytes | bytearray) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
+def why_not_started(error: OSError | ValueError) -> str:
+    """The reason, in a few words."""
+    if isinstance(error, OSError):
+        return "not found" if error.errno == errno.ENOENT else error.strerror or str(error)
+    return str(error)
+
+
 def _not_started(argv: Sequence[str], error: OSError | ValueError, seconds: float) -> Outcome:
     missing = isinstance(error, OSError) and error.errno == errno.ENOENT
-    reason = "not found" if missing else (isinstance(error, OSError) and error.strerror) or str(error)
-    return Outcome(status=NOT_FOUND if missing else CANNOT_RUN, output=f"{argv[0]}: {reason}", seconds=seconds)
+    status = NOT_FOUND if missing else CANNOT_RUN
+    return Outcome(status=status, output=f"{argv[0]}: {why_not_started(error)}", seconds=seconds)
