@@ -10,7 +10,7 @@ from swarm.engine.ports import Judge
 from swarm.errors import ScopeBreach
 from swarm.plans.checks import Check
 from swarm.plans.globs import Glob
-from swarm.signatures.evidence import Verdict
+from swarm.signatures.evidence import Evidence, Verdict
 from swarm.workspace.freeze import freeze, frozen_in_scope
 from swarm.workspace.pool import Worktree
 
@@ -27,6 +27,7 @@ class Checking:
         base: the commit that it started from.
         scope: what it may change.
         checks: all by which the task is judged.
+        before: what they said of the base.
     """
 
     worktree: Worktree
@@ -34,6 +35,7 @@ class Checking:
     scope: Sequence[Glob]
     judge: Judge
     checks: Sequence[Check]
+    before: Sequence[Evidence] = ()
 
     async def changed(self) -> list[str]:
         """The paths that differ from the base, sorted.
@@ -51,6 +53,14 @@ class Checking:
         """
         frozen = await frozen_in_scope(self.worktree, self.base, self.scope)
         return await self.judge.verdicts(frozen.tree, self.checks)
+
+    async def red(self) -> str:
+        """What keeps the attempt from being done, in words; empty where nothing does. A `keep` check that was red before does not."""
+        held = {one.key for one in self.before if one.kind == "keep" and not one.before}
+        try:
+            return "\n".join(_told(verdict) for verdict in await self.verdicts() if not verdict.green and verdict.key not in held)
+        except ScopeBreach as breach:
+            return str(breach)
 
     async def text(self) -> str:
         """What the checks say now, in words."""

@@ -129,7 +129,7 @@ class InProcessPerformer:
         lacking = await trail.step("procedure", [], procedure, changes=True)
         if lacking == _DONE:
             return predictions[0]
-        return await self._by_program(bench, trail, _with_evidence(bench.assignment.brief, lacking))
+        return await self._by_program(bench, trail, _with_evidence(bench.assignment, lacking))
 
     async def _tried(self, bench: Bench) -> tuple[Any, str]:
         """What the procedure returned, and what is still lacking then."""
@@ -142,13 +142,13 @@ class InProcessPerformer:
             return None, f"The procedure ran. Its payload does not do: {breach}\n{await bench.checking.text()}"
         except Refusal as refusal:
             return None, f"The procedure failed: {refusal}"
-        red = [verdict for verdict in await bench.checking.verdicts() if not verdict.green]
-        return prediction, f"The procedure ran, and is not enough.\n{await bench.checking.text()}" if red else ""
+        red = await bench.checking.red()
+        return prediction, f"The procedure ran, and is not enough.\n{red}" if red else ""
 
     # The bench
 
     def _bench(self, assignment: Assignment, worktree: Worktree, desk: Desk) -> Bench:
-        checking = Checking(worktree, assignment.base, assignment.task.scope, self.judge, assignment.checks)
+        checking = Checking(worktree, assignment.base, assignment.task.scope, self.judge, assignment.checks, assignment.before)
         return Bench(assignment, desk, checking)
 
     @asynccontextmanager
@@ -185,11 +185,15 @@ def _own_budget(error: SwarmError) -> SwarmError:
     return OutOfBudget(str(error)) if isinstance(error, BudgetSpent) and error.scope.kind == "task" else error
 
 
-def _with_evidence(brief: Brief, lacking: str) -> Brief:
-    """The refusal of the attempt before and what this attempt's procedure left to do, told together."""
+def _with_evidence(assignment: Assignment, lacking: str) -> Brief:
+    """The refusal of the attempt before and what this attempt's procedure left to do, told together.
+
+    Under the recorded number: the attempt that is started again has another one, and has to ask what it asked before. As text alone, since
+    evidence would be shown in its place.
+    """
+    brief = assignment.brief
     before = f"{brief.refused.text}\n\n" if brief.refused else ""
-    evidence = brief.refused.evidence if brief.refused else ()
-    return replace(brief, refused=Refused(attempt=brief.attempt, kind="procedure", text=before + lacking, evidence=evidence))
+    return replace(brief, refused=Refused(attempt=assignment.recorded_as, kind="procedure", text=before + lacking))
 
 
 def _left(bench: Bench, ended: Any) -> Left:

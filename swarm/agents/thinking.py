@@ -1,6 +1,6 @@
 """The programs of a run: who thinks about a task, with which model, by which tools, and under whose name it is recorded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ from swarm.agents.lm.models import Models
 from swarm.agents.lm.record import Caller
 from swarm.agents.mcp.servers import Servers
 from swarm.agents.outside import offers_outside
+from swarm.agents.programs.placeless import cleaner
 from swarm.agents.programs.react import React
 from swarm.agents.programs.single import Single
 from swarm.agents.programs.situation import situation
@@ -22,6 +23,7 @@ from swarm.agents.specialist import Specialist
 from swarm.agents.tools import TOOLS, Offer, Toolbox
 from swarm.engine.calls import CallRecord
 from swarm.engine.ports import Assignment
+from swarm.errors import NotRecorded
 from swarm.plans.graph import Task, compile_plan
 from swarm.plans.load import Plan
 from swarm.plans.programs import program_class
@@ -74,10 +76,17 @@ class Thinking:
 
     @contextmanager
     def context(self, assignment: Assignment) -> Iterator[None]:
-        """DSPy's settings of one attempt. Its own cache, history and trace stay off: the record is all of them."""
+        """DSPy's settings of one attempt. Its own cache, history and trace stay off: the record is all of them.
+
+        Raises:
+            NotRecorded: a replay of work that no model had a part in.
+        """
         task = assignment.task
+        lm = self.model(task)
+        if lm is None and self.mode is Mode.REPLAY and program_class(task.thinks) is None:
+            raise NotRecorded(f"{task.name} was done without a model: the record answers nothing that its {task.thinks} asks")
         caller = Caller(task.name, task.category, assignment.recorded_as)
-        with dspy.context(lm=self.model(task), disable_history=True, trace=None, swarm_call=caller):
+        with dspy.context(lm=lm, disable_history=True, trace=None, swarm_call=caller):
             yield
 
     async def specialist(self, bench: Bench, trail: Trail, brief: Brief) -> Specialist:
@@ -114,8 +123,15 @@ class Thinking:
                 trail=trail,
                 state=state,
             )
-        changed = bench.checking.changed
-        return React(offers=offers, trail=trail, situation=shown, changed=changed, turns=brief.turns, **self._shared(task, agent))
+        return React(
+            offers=offers,
+            trail=trail,
+            situation=shown,
+            changed=bench.checking.changed,
+            red=partial(_cleanly, bench, bench.checking.red),
+            turns=brief.turns,
+            **self._shared(task, agent),
+        )
 
     def _shared(self, task: Task, agent: Agent) -> dict[str, Any]:
         known = SPECIALISMS.get(task.agent)
@@ -128,9 +144,14 @@ class Thinking:
 
     async def _offers(self, agent: Agent, bench: Bench, trail: Trail) -> list[Offer]:
         names = agent.tools or ()
-        box = Toolbox(bench.desk, bench.checking.text, bench.metrics)
+        box = Toolbox(bench.desk, partial(_cleanly, bench, bench.checking.text), bench.metrics)
         own = box.offers([name for name in names if name in TOOLS])
         return [*own, *await offers_outside(self.servers, [name for name in names if name not in TOOLS], trail)]
+
+
+async def _cleanly(bench: Bench, told: Callable[[], Awaitable[str]]) -> str:
+    """What the checks say, fit to be told."""
+    return cleaner(bench.desk)(await told())
 
 
 def _sentence(scope: Scope, unit: str, amount: float) -> str:

@@ -67,13 +67,18 @@ class Lesson:
     def to_read(self) -> list[str]:
         return list(dict.fromkeys((*self.reads, *(edit.path for edit in self.edits))))
 
+    def is_shown(self, path: str, prompt: str) -> bool:
+        """Whether each line to replace in a file stands in the prompt, behind its number perhaps."""
+        lines = [line for edit in self.edits if edit.path == path for line in edit.old.splitlines()]
+        return bool(lines) and path not in self.reads and all(line in prompt for line in lines)
+
 
 class Coder:
     """A script that does what its lessons say: the first whose text the prompt mentions.
 
     Args:
         lessons: in the order in which they are tried.
-        looks: reads the files first, as far as a tool for it is offered.
+        looks: reads the files first, as far as a tool for it is offered and the prompt does not show already what is to be replaced.
     """
 
     def __init__(self, *lessons: Lesson, looks: bool = True) -> None:
@@ -82,7 +87,7 @@ class Coder:
 
     def __call__(self, chat: Chat) -> Answer:
         lesson, wanted, offered = self._lesson(chat), wanted_fields(chat), offers(chat)
-        if chat.tools or wanted.keys() & {"next_tool_name", "tool_calls"}:
+        if chat.tools or wanted.keys() & {"next_tool_name", "tool_calls", "calls"}:
             calls = next(self._unfinished(chat, lesson, offered), [])
             return _act(chat, wanted, lesson, calls)
         return Answer(render(chat, complete(wanted, lesson.payload)) if wanted else "Done.")
@@ -96,16 +101,16 @@ class Coder:
     def _unfinished(self, chat: Chat, lesson: Lesson, offered: Mapping[str, Offer]) -> Iterator[list[Call]]:
         """For each stage with something left, what is left of it. Handing in is never over."""
         done = past_calls(chat)
-        for stage in self._stages(lesson, offered):
+        for stage in self._stages(chat, lesson, offered):
             if left := [call for call in stage if call not in done]:
                 yield left
         finish = _offered(offered, _FINISH)
         yield [Call(finish.name, _payload(finish, lesson))] if finish else []
 
-    def _stages(self, lesson: Lesson, offered: Mapping[str, Offer]) -> Iterator[list[Call]]:
+    def _stages(self, chat: Chat, lesson: Lesson, offered: Mapping[str, Offer]) -> Iterator[list[Call]]:
         reader = _offered(offered, _READ)
         if reader and self.looks:
-            yield [_call(reader, {"path": path}) for path in lesson.to_read]
+            yield [_call(reader, {"path": path}) for path in lesson.to_read if not lesson.is_shown(path, chat.prompt)]
         yield [
             *_changes(offered, _EDIT, [edit.values for edit in lesson.edits]),
             *_changes(offered, _WRITE, [{"path": path, "content": content} for path, content in lesson.files.items()]),
@@ -116,12 +121,14 @@ class Coder:
 
 
 def _act(chat: Chat, wanted: Mapping[str, Schema], lesson: Lesson, calls: Sequence[Call]) -> Answer:
-    """Says the calls natively where tools are offered so, else in the fields of `ReAct` or `ReActV2`."""
+    """Says the calls natively where tools are offered so, else in the fields of `ReAct`, `ReActV2` or a turn."""
     now = calls if chat.parallel else calls[:1]
     if chat.tools:
         said = complete(wanted, {"next_thought": _thought(now), **lesson.payload})
         return Answer(render(chat, said) if said else "" if now else "Done.", tuple(now))
-    known = {"next_thought": _thought(now), "tool_calls": {"tool_calls": [{"name": call.name, "args": call.arguments} for call in now]}}
+    known: dict[str, Any] = {name: _thought(now) for name in ("next_thought", "thought")}
+    known["tool_calls"] = {"tool_calls": [{"name": call.name, "args": call.arguments} for call in now]}
+    known["calls"] = [{"tool": call.name, "args": call.arguments} for call in now]
     if calls:
         known |= {"next_tool_name": calls[0].name, "next_tool_args": calls[0].arguments}
     return Answer(render(chat, complete(wanted, known)))

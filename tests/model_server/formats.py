@@ -1,7 +1,7 @@
-"""Text answers in the format a prompt asks for: DSPy's `[[ ## field ## ]]` markers, or one JSON object.
+"""Text answers in the format a prompt asks for: DSPy's `[[ ## field ## ]]` markers, our turns, or one JSON object.
 
 Which fields are wanted, and of which type, is read from the prompt itself, as a model would: from DSPy's list of output fields and
-its notes on their values, or from the schema in `response_format`.
+its notes on their values, from the form of a turn, or from the schema in `response_format`.
 """
 
 import json
@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .protocol import Chat
+from .protocol import Chat, text_of
 from .schemas import STRING, Schema, invent
 
-__all__ = ["complete", "markers", "read_fields", "read_object", "render", "wanted_fields"]
+__all__ = ["complete", "markers", "read_fields", "read_object", "render", "wanted_fields", "wants_turns"]
 
 _MARKER: Final = re.compile(r"^\[\[ ## (\w+) ## \]\][ \t]*", re.MULTILINE)
 _OUTPUTS: Final = re.compile(r"Your output fields are:\n(.*?)(?=\n\n|\nAll interactions will be|\Z)", re.DOTALL)
@@ -20,17 +20,30 @@ _FIELD: Final = re.compile(r"^\d+\. `(\w+)` \(", re.MULTILINE)
 _NOTE: Final = re.compile(r"\{(\w+)\}[ \t]*# note: the value you produce (.*)")
 _JSON_STYLE: Final = "Outputs will be a JSON object with the following fields."
 _MARKED_STYLE: Final = "[[ ## completed ## ]]"
+_TURN_STYLE: Final = "[[ ## calls ## ]]"
+_TURN: Final[Mapping[str, Schema]] = {"thought": STRING, "calls": {"type": "array", "items": {"type": "object"}}}
 
 
 def render(chat: Chat, values: Mapping[str, Any]) -> str:
     """The text that gives these values to whoever sent this prompt."""
+    if wants_turns(chat):
+        return _marked(values)
     return markers(values) if _wants_markers(chat) else json.dumps(values)
 
 
 def markers(values: Mapping[str, Any]) -> str:
     """DSPy's `ChatAdapter` format."""
-    parts = [f"[[ ## {name} ## ]]\n{value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
-    return "\n\n".join((*parts, _MARKED_STYLE))
+    return f"{_marked(values)}\n\n{_MARKED_STYLE}"
+
+
+def _marked(values: Mapping[str, Any]) -> str:
+    return "\n\n".join(f"[[ ## {name} ## ]]\n{value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items())
+
+
+def wants_turns(chat: Chat) -> bool:
+    """Whether the prompt asks for a thought and a list of calls, as our agents do."""
+    first = chat.messages[0]
+    return first["role"] == "system" and _TURN_STYLE in text_of(first) and _MARKED_STYLE not in text_of(first)
 
 
 def _wants_markers(chat: Chat) -> bool:
@@ -50,13 +63,15 @@ def read_object(text: str) -> dict[str, Any]:
     """A JSON object, or an empty one where the text is something else."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def wanted_fields(chat: Chat) -> dict[str, Schema]:
     """The output fields that the prompt asks for, in its order, with the JSON schema of each."""
+    if wants_turns(chat):
+        return dict(_TURN)
     listed = _OUTPUTS.search(chat.prompt)
     if listed:
         notes = dict(_NOTE.findall(_structure(chat.prompt)))

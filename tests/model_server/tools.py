@@ -1,7 +1,8 @@
-"""The tools that a request offers and the calls that its conversation already holds, native or in DSPy's text.
+"""The tools that a request offers and the calls that its conversation already holds, native or in text.
 
-Text means the three ways in which DSPy tells of tools without the provider's help: `ReAct`'s numbered list and its trajectory
-fields, `ReActV2`'s `tools` field and the `tool_calls` fields of earlier turns.
+Text means the three ways in which DSPy tells of tools without the provider's help, and ours: `ReAct`'s numbered list and its
+trajectory fields, `ReActV2`'s `tools` field and the `tool_calls` fields of earlier turns; a heading for each tool, with its schema
+on the last line, and the `calls` of earlier turns.
 """
 
 import ast
@@ -11,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .formats import read_fields, read_object
+from .formats import read_fields, read_object, wants_turns
 from .protocol import Call, Chat, text_of
 from .schemas import Schema
 
 __all__ = ["Offer", "offers", "past_calls"]
 
 _DESCRIBED: Final = re.compile(r"(\w+), whose description is <desc>.*?</desc>\. It takes arguments (\{.*\})\.")
+_HEADED: Final = re.compile(r"^### (\S+)\n(?:.*\n)*?args: (\{.*\})$", re.MULTILINE)
 _STEP: Final = re.compile(r"tool_name_(\d+)")
 
 
@@ -39,7 +41,7 @@ class Offer:
 
 def offers(chat: Chat) -> dict[str, Offer]:
     """The tools by their names."""
-    found = _native(chat) if chat.tools else _described(chat)
+    found = _native(chat) if chat.tools else _headed(chat) if wants_turns(chat) else _described(chat)
     return {offer.name: offer for offer in found}
 
 
@@ -47,6 +49,11 @@ def _native(chat: Chat) -> Iterator[Offer]:
     for tool in chat.tools:
         function = tool["function"]
         yield Offer(function["name"], function.get("parameters") or {})
+
+
+def _headed(chat: Chat) -> Iterator[Offer]:
+    for name, schema in _HEADED.findall(chat.prompt.partition("\n## Task\n")[0]):
+        yield Offer(name, json.loads(schema))
 
 
 def _described(chat: Chat) -> Iterator[Offer]:
@@ -80,6 +87,9 @@ def _calls_in(message: Mapping[str, Any]) -> Iterator[Call]:
 
 
 def _turn(said: Mapping[str, Any]) -> Iterator[Call]:
+    for call in read_object(f'{{"calls": {said.get("calls") or "[]"}}}').get("calls", ()):
+        if isinstance(call, dict):
+            yield Call(call.get("tool", ""), call.get("args", {}))
     listed = said.get("tool_calls", {})
     for call in (read_object(listed) if isinstance(listed, str) else listed).get("tool_calls", ()):
         yield Call(call["name"], call["args"])
