@@ -18,7 +18,10 @@ ONE = Spend(calls=1, tokens=100, usd_known=0.25)
 def test_a_call_beyond_the_budget_is_refused_with_the_figures_and_the_mend() -> None:
     ledger = Ledger(Budget(calls=1))
     ledger.settle(ledger.reserve("t", "c", ONE), ONE)
-    with pytest.raises(BudgetSpent, match=r"budget of the plan is spent: 1 of 1 calls used, and the next call may take 1; raise") as caught:
+    with pytest.raises(
+        BudgetSpent,
+        match=r"budget of the plan is spent: 1 of 1 calls used, and the next call may take 1: `swarm resume RUN --budget calls=…`",
+    ) as caught:
         ledger.reserve("t", "c", ONE)
     assert caught.value.scope == PLAN
     assert isinstance(caught.value, Parked)

@@ -304,6 +304,7 @@ ODD: dict[str, str | Answer] = {
     "self": turn(Call("read_file", {"self": "check.py"})),
     "no such file": turn(Call("read_file", {"path": "chck.py"})),
     "native call": Answer(calls=(Call("note", {"text": "seen"}),)),
+    "raw surrogate": turn(thought="\ud800"),
     "surrogate": turn(Call("write_file", {"path": "a", "content": "\ud800"})),
     "control": Answer("\x00\x1b[31m\u202e"),
     "deep": Answer("[" * 90_000),

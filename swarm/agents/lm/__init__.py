@@ -1,7 +1,7 @@
 """The only caller of models: budgets, limits, retries and the record of every call, as an engine pair for DSPy.
 
-`engine.open_lm` gives the `dspy.LM`; everything else is what it is made of. Nothing is imported here: budgets and rows are wanted
-where dspy is not.
+`models.Models` gives a run its models by name, `engine.open_lm` makes one `dspy.LM`; everything else is what they are made of. Nothing
+is imported here: budgets and rows are wanted where dspy is not.
 """
 
 import os

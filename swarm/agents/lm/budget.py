@@ -51,9 +51,9 @@ class BudgetSpent(Parked):
 
     def __init__(self, scope: Scope, unit: str, limit: float, used: float, reserved: float, wanted: float) -> None:
         held = f", {reserved:g} reserved by calls in flight" if reserved else ""
+        more = f"`swarm resume RUN --budget {unit}=…`" if scope == PLAN else f"raise its `budget: {{{unit}: …}}` in the plan"
         super().__init__(
-            f"the budget of the {scope} is spent: {used:g} of {limit:g} {unit} used{held}, and the next call may take {wanted:g}; "
-            f"raise its `budget: {{{unit}: …}}`"
+            f"the budget of the {scope} is spent: {used:g} of {limit:g} {unit} used{held}, and the next call may take {wanted:g}: {more}"
         )
         self.scope = scope
         self.unit = unit
@@ -143,6 +143,14 @@ class Ledger:
         """What is settled; calls in flight are not in it."""
         with self._lock:
             return self._settled.get(scope, Spend())
+
+    def left(self, task: str, category: str) -> Iterator[tuple[Scope, str, float]]:
+        """What the limits of a task, its category and the plan leave it: scope, unit, amount. Nothing where there is no limit."""
+        with self._lock:
+            for scope in _scopes(task, category):
+                limit = self._limits.get(scope, Budget())
+                compared = _compared(limit, self._settled[scope], self._held[scope], Spend())
+                yield from ((scope, unit, max(0, most - used - held)) for unit, most, used, held, _ in compared)
 
     def _charge(self, task: str, category: str, actual: Spend) -> None:
         for scope in _scopes(task, category):

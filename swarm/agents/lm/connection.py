@@ -3,20 +3,24 @@
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import dspy
 from dspy import lm15
-from dspy.clients.engines import AsyncLM15Engine, LM15Engine
+from dspy.clients.engines import LM15Engine
 
+from swarm.agents.lm.providers import own_url
 from swarm.agents.lm.requests import Request, Response
+from swarm.agents.lm.transport import transport_to
 from swarm.errors import UsageError
 
-__all__ = ["Connection", "Endpoint", "capabilities"]
+__all__ = ["Connection", "Endpoint", "capabilities", "resolved"]
 
 _CAPABILITIES: Final = ("supports_function_calling", "supports_reasoning", "supports_response_schema", "supported_params")
+_SHORTEST_SECRET: Final = 8
+_REPEATED: Final = "the provider's complaint repeats the key, so it is not shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,11 @@ class Endpoint:
     model: str
     """As DSPy writes it: `provider/model`."""
     key: str | None = field(default=None, repr=False)
-    """None = the provider's environment variable."""
+    """None = none but what a cloud's own chain of credentials finds."""
     base_url: str | None = None
     """None = the provider's own."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """All variables that the client may read: the process's own are not for a URL that a plan names."""
     timeout_s: float = 600.0
     """The longest silence."""
     responses: bool = False
@@ -51,14 +57,10 @@ class Connection:
     """
 
     def __init__(self, endpoint: Endpoint, connections: Callable[[str], int]) -> None:
-        self._type = endpoint.model_type
-        self.provider, self.wire_model = _resolved(endpoint)
-        self._config = lm15.RouterConfig(
-            api_keys={self.provider: endpoint.key} if endpoint.key else None,
-            base_urls={self.provider: endpoint.base_url} if endpoint.base_url else None,
-            timeouts=lm15.Timeouts(read=endpoint.timeout_s, write=endpoint.timeout_s, pool=endpoint.timeout_s),
-            max_connections=connections(self.provider),
-        )
+        self.provider, self.wire_model = resolved(endpoint)
+        self._endpoint = endpoint
+        self._at_once = connections(self.provider)
+        self._routers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -66,23 +68,47 @@ class Connection:
         """One try.
 
         Raises:
-            dspy.lm15.LM15Error: what went wrong.
+            dspy.lm15.LM15Error: what went wrong. A provider that repeats the key in its complaint is not quoted.
         """
-        return await self._client().complete(request)
+        client = self._clients.get(asyncio.get_running_loop()) or await self._opened()
+        try:
+            return await client.complete(replace(request, model=self.wire_model))
+        except lm15.LM15Error as error:
+            _keep_secret(error, self._endpoint.key)
+            raise
 
     async def aclose(self) -> None:
         """Closes what was opened on the running loop."""
-        with self._lock:
-            client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
-
-    def _client(self) -> Any:
         loop = asyncio.get_running_loop()
         with self._lock:
-            if loop not in self._clients:
-                self._clients[loop] = AsyncLM15Engine(self._config, model_type=self._type)
-            return self._clients[loop]
+            router = self._routers.pop(loop, None)
+            self._clients.pop(loop, None)
+        if router is not None:
+            await router.aclose()
+
+    async def _opened(self) -> Any:
+        """In a thread, for a cloud's credentials may have to be fetched; and once, for each thread is a wait."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            router = self._routers[loop] = self._routers.get(loop) or self._router()
+        client = await asyncio.to_thread(router.lm, f"{self.provider}:{self.wire_model}")
+        with self._lock:
+            return self._clients.setdefault(loop, client)
+
+    def _router(self) -> Any:
+        endpoint, provider = self._endpoint, self.provider
+        transport = transport_to(endpoint.base_url or own_url(provider), endpoint.timeout_s, self._at_once)
+        keys = {provider: endpoint.key} if endpoint.key else None
+        urls = {provider: endpoint.base_url} if endpoint.base_url else None
+        return lm15.AsyncLMRouter(lm15.RouterConfig(env=endpoint.environment, api_keys=keys, base_urls=urls, transport=transport))
+
+
+def _keep_secret(error: lm15.LM15Error, key: str | None) -> None:
+    """Placeholders for a key are words such as `none`, and no secret."""
+    if key and len(key) >= _SHORTEST_SECRET and any(key in str(each) for each in (error, error.__cause__, error.__context__)):
+        error.message = _REPEATED
+        error.args = (_REPEATED,)
+        error.__cause__ = error.__context__ = None
 
 
 def capabilities(endpoint: Endpoint) -> dict[str, Any]:
@@ -91,7 +117,12 @@ def capabilities(endpoint: Endpoint) -> dict[str, Any]:
     return {name: getattr(probe, name) for name in _CAPABILITIES}
 
 
-def _resolved(endpoint: Endpoint) -> tuple[str, str]:
+def resolved(endpoint: Endpoint) -> tuple[str, str]:
+    """The provider's name, and the model's as it is called there.
+
+    Raises:
+        UsageError: no provider is known for the model's name.
+    """
     try:
         found = LM15Engine(lm15.RouterConfig(env={}), model_type=endpoint.model_type).resolve(endpoint.model)
     except lm15.LM15Error as error:

@@ -37,6 +37,7 @@ from swarm.agents.lm.requests import (
 )
 from swarm.agents.lm.retry import Policy, delay, meaning
 from swarm.agents.lm.thread import LoopThread
+from swarm.agents.lm.turns import my_turn
 from swarm.engine.calls import CallRecord, CallRow, Spend, Tokens
 from swarm.errors import Bug, NotRecorded, SwarmError
 
@@ -44,6 +45,7 @@ __all__ = ["Mode", "Stopped", "close_lm", "open_lm", "reason_of"]
 
 _CHARS_PER_TOKEN: Final = 3
 """On the safe side: English has about four."""
+_MOST_TOKENS: Final = 10**9
 _ANSWER_TOKENS: Final = 1000
 """Reserved for an answer whose length the request does not limit."""
 
@@ -223,10 +225,12 @@ class _Calls:
 
     def _spent(self, question: _Question, response: Response) -> Spend:
         usage = response.usage
-        tokens = usage.total_tokens if usage.total_tokens is not None else self._estimate(question).tokens
+        total = _believed(usage.total_tokens)
+        tokens = total if total is not None else self._estimate(question).tokens
         return _spend(tokens, price(question.request, response, self.connection.provider, self.connection.wire_model))
 
     async def _put(self, question: _Question, tried: int, outcome: _Outcome) -> None:
+        await my_turn()  # answers come in crowds
         said = "" if outcome.response is None else canonical(response_as_json(outcome.response))
         digest = digest_of(said) if said else None
         last, texts = chained(question.said)
@@ -365,4 +369,10 @@ def _lost() -> Spend:
 def _tokens(response: Response | None) -> Tokens:
     if response is None:
         return Tokens()
-    return Tokens(response.usage.input_tokens, response.usage.output_tokens, response.usage.cache_read_tokens)
+    usage = response.usage
+    return Tokens(_believed(usage.input_tokens), _believed(usage.output_tokens), _believed(usage.cache_read_tokens))
+
+
+def _believed(count: int | None) -> int | None:
+    """A provider's count of tokens; None for one that cannot be, which would spoil every sum."""
+    return count if count is not None and 0 <= count <= _MOST_TOKENS else None

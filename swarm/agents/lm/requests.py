@@ -1,6 +1,7 @@
-"""The only shim onto DSPy's canonical requests and responses, and onto the private parts of DSPy that we cannot do without.
+"""The only shim onto DSPy's canonical requests and responses, and onto what of them is private to DSPy.
 
-`dspy.lm15` is public, its serialisation and the price estimate are not: when a DSPy release moves them, this file is what changes.
+`dspy.lm15` is public, its serialisation and the price estimate are not: when a DSPy release moves them, this file is what changes
+(and `providers` and `transport`, for the table of providers and the HTTP transport).
 Nothing here holds a key: a request is what is said to the model, and keys belong to the connection.
 """
 
@@ -27,6 +28,7 @@ __all__ = [
     "price",
     "price_ahead",
     "public_error",
+    "request_from_json",
     "response_as_json",
     "response_from_json",
 ]
@@ -50,8 +52,8 @@ def as_json(request: Request) -> dict[str, Any]:
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """The one JSON text of a value. In ASCII: a model may answer with half a character, which no encoding could write."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def digest_of(text: str) -> str:
@@ -62,6 +64,11 @@ def digest_of(text: str) -> str:
 def key_of(request: Request) -> str:
     """SHA-256 of the request: equal for equal questions, whoever asks and wherever the model is."""
     return digest_of(canonical(as_json(request)))
+
+
+def request_from_json(data: Mapping[str, Any]) -> Request:
+    """The request that `as_json` was given."""
+    return _serde.request_from_dict(dict(data))
 
 
 def response_as_json(response: Response) -> dict[str, Any]:

@@ -6,7 +6,6 @@ every other program, and no key ever leaves this process. What arrives from ther
 """
 
 import base64
-import importlib
 import json
 import signal
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from swarm.agents.lm.engine import reason_of
-from swarm.agents.lm.requests import response_as_json
+from swarm.agents.lm.requests import request_from_json, response_as_json
 from swarm.agents.programs.trail import Trail
 from swarm.agents.programs.worker.protocol import Done, Failed, ListFiles, Model, Note, Read, Run, UseTool, Write, message_of
 from swarm.agents.specialist import Specialist
@@ -44,7 +43,6 @@ _SHOWN: Final = 3000
 _BY_SIGNAL: Final = 128
 
 # DSPy's, private as its twins in `lm.requests`, where it belongs.
-_request_from_json: Final = importlib.import_module("dspy._vendor.lm15.serde").request_from_dict
 
 _Returned = Done | Failed
 _Deed = Read | Write | ListFiles | Run | UseTool | Note
@@ -267,7 +265,7 @@ class _Served:
 def _request(message: Model) -> Any:
     """The request that the worker wrote down."""
     try:
-        return _request_from_json(message.request)
+        return request_from_json(message.request)
     except (AttributeError, LookupError, RecursionError) as error:
         raise ValueError(f"it is no request ({type(error).__name__}: {error})") from error
 
