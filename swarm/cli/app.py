@@ -287,12 +287,13 @@ def handoff(words: RunAndTask,
             as_json: JsonOption = False, home: HomeOption = None) -> None:  # fmt: skip
     """Show one handoff: payload, evidence, chain."""
     from swarm.cli import show
-    from swarm.wiring.looking import handoff_of, reused_from
+    from swarm.wiring.looking import handoff_of, report_of, reused_from
 
     run, task = run_and_task(words)
     site = site_at(home)
     document = handoff_of(site, run, task)
-    _show(document, as_json, lambda shown: show.handoff(shown, reused_from(site, document["run"], document["task"])))
+    own = document["run"], document["task"]
+    _show(document, as_json, lambda shown: show.handoff(shown, reused_from(site, *own), report_of(site, *own)))
 
 
 @app.command()
@@ -407,6 +408,7 @@ def agents(
     plan: Annotated[Path | None, typer.Option("--plan", metavar="PLAN", help="The agents of this plan.")] = None,
     task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="The prompt for this task of the plan.")] = None,
     workspace: Annotated[str | None, typer.Option("--workspace", metavar="DIR")] = None,
+    save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Write the program's state, for `state:` to load.")] = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -414,7 +416,7 @@ def agents(
     from swarm.cli import show
     from swarm.wiring.prompting import Wanted, described, roster
 
-    wanted = Wanted(plan, task, workspace)
+    wanted = Wanted(plan, task, workspace, save)
     if name is None:
         _show(roster(wanted), as_json, show.roster)
     else:
@@ -455,6 +457,25 @@ def init(
     from swarm.wiring.samples import lay_out, sample_named
 
     _say(f"wrote {lay_out(folder, sample_named(plan))}; try `swarm validate {folder / 'plan.yaml'}`")
+
+
+@app.command()
+def draft(
+    goal: Annotated[str, typer.Argument(metavar="GOAL", help="A sentence, or the path of a Markdown document.")],
+    workspace: Annotated[Path, typer.Option("--workspace", metavar="DIR", help="The code base.")],
+    output: Annotated[Path, typer.Option("--output", metavar="PLAN", help="Where to write it; overwrites nothing.")] = Path("plan.yaml"),
+    lm: LmOption = None,
+    budget: BudgetOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Let a planner write a plan for a goal and mend it until it is proved. It is yours to edit; nothing runs."""
+    from swarm.cli.drafting import drafted
+    from swarm.wiring.drafting import Order
+    from swarm.wiring.drafting import draft as let_plan
+
+    written = _call(let_plan(site_at(home), Order(goal, workspace, output, lm, limits_of(budget)), _say))
+    _lines(drafted(written), sys.stderr)
+    raise typer.Exit(0 if written.proved else 2)
 
 
 @app.command()

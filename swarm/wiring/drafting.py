@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,8 +88,7 @@ async def draft(site: Site, order: Order, say: Callable[[str], None]) -> Written
 
     Raises:
         UsageError: something stands at the output, the goal is none, or the workspace is not there. No model was asked.
-        EnvironmentFault: no model is configured, or something else is missing.
-        AgentStopped, Parked: the planner ended before it had proposed anything.
+        EnvironmentFault: no model is configured or can be asked, or something else is missing.
     """
     _require_free(site.folder / order.output, order.output)
     goal, workspace = _goal(site.folder, order.goal), _relative(site.folder / order.workspace, site.folder / order.output)
@@ -163,6 +162,7 @@ async def _mind(site: Site, choice: Choice) -> AsyncIterator[tuple[Any, "Ledger"
 async def _drafted(site: Site, goal: "Goal", folder: Path, workspace: str, lm: Any, say: Callable[[str], None]) -> "Drafted":
     from swarm.agents.drafting.planner import draft as let_plan
     from swarm.agents.drafting.proposing import Proposals
+    from swarm.agents.drafting.writing import proved_in_place
     from swarm.wiring.apart import prove_apart
 
     async with _reading_room(site, folder) as (desk, scratch):
@@ -171,7 +171,8 @@ async def _drafted(site: Site, goal: "Goal", folder: Path, workspace: str, lm: A
             with tempfile.TemporaryDirectory(dir=scratch, prefix="proof-", ignore_cleanup_errors=True) as aside:
                 return await prove_apart(site, text, folder, Path(aside))
 
-        return await let_plan(goal, lm, desk, Proposals(prove, workspace, say))
+        drafted = await let_plan(goal, lm, desk, Proposals(prove, workspace, say))
+        return await proved_in_place(drafted, prove)
 
 
 @asynccontextmanager
@@ -204,8 +205,9 @@ def _written(site: Site, output: Path, drafted: "Drafted", spent: Spend) -> Writ
     best = drafted.best
     if best is None:
         return Written(None, "", drafted.refused, None, drafted.unsolved, drafted.stopped, spent)
-    text, problems = draft_text(drafted, best, str(output))
+    text = draft_text(drafted, best)
     _write(site.folder / output, text, output)
+    problems = tuple(replace(problem, file=str(output)) for problem in best.proof.problems)
     return Written(output, text, problems, best.proof, drafted.unsolved, drafted.stopped, spent)
 
 

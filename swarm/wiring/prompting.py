@@ -58,11 +58,13 @@ class Wanted:
     Attributes:
         plan: whose agents and tasks are meant; without it the shipped roster, and an example of a task.
         task: one of the plan's; the first of the agent unless given.
+        save: where to write the program's state, for an optimiser or by hand to improve, and for `state:` to load.
     """
 
     plan: Path | None = None
     task: str | None = None
     workspace: str | None = None
+    save: Path | None = None
 
 
 def roster(wanted: Wanted) -> list[dict[str, Any]]:
@@ -75,11 +77,13 @@ async def described(site: Site, name: str, wanted: Wanted) -> dict[str, Any]:
     """One agent, whole. Nothing is asked of a model; the checks of a plan's task are run on a snapshot, as an attempt would begin.
 
     Raises:
-        UsageError: there is no such agent or task, or the task is not the agent's.
+        UsageError: there is no such agent or task, or the task is not the agent's, or the state's file is there already.
         PlanRefused: the plan has problems.
     """
     plan = load_plan(wanted.plan) if wanted.plan else parse_plan(_EXAMPLE.format(agent=_known(name, list(SPECIALISMS))), "example")
     _known(name, list(plan.agents))
+    if wanted.save is not None:
+        _require_writable(wanted.save)
     with cancelled_by_signals():
         async with temporary_home() as (home, repository):
             (home.path / "empty").mkdir()
@@ -93,13 +97,20 @@ async def described(site: Site, name: str, wanted: Wanted) -> dict[str, Any]:
             if proof.graph is None or not proof.ok:
                 raise PlanRefused([problem for problem in proof.problems if problem.severity == "error"])
             task = _task(proof.graph, name, wanted.task)
-            return await _shown(site, plan, proof.graph, ground, task, snapshot.commit, snapshot.tree)
+            return await _shown(site, plan, proof.graph, ground, task, snapshot.commit, snapshot.tree, wanted.save)
 
 
 def _known(name: str, names: Sequence[str]) -> str:
     if name not in names:
         raise UsageError(f"there is no specialist {name!r}{did_you_mean(name, names)}")
     return name
+
+
+def _require_writable(path: Path) -> None:
+    if path.suffix != ".json":
+        raise UsageError(f"{path}: a state is JSON: give a file name that ends in .json")
+    if path.exists():
+        raise UsageError(f"{path} is there already: choose another name")
 
 
 def _task(graph: Graph, agent: str, text: str | None) -> Task:
@@ -115,10 +126,12 @@ def _task(graph: Graph, agent: str, text: str | None) -> Task:
     return task
 
 
-async def _shown(site: Site, plan: Plan, graph: Graph, ground: Ground, task: Task, commit: str, tree: str) -> dict[str, Any]:
+async def _shown(
+    site: Site, plan: Plan, graph: Graph, ground: Ground, task: Task, commit: str, tree: str, save: Path | None
+) -> dict[str, Any]:
     agent = plan.agents[task.agent]
     known = SPECIALISMS.get(task.agent)
-    signature, prompt = await _prompt(site, plan, graph, ground, task, commit, tree)
+    signature, prompt = await _prompt(site, plan, graph, ground, task, commit, tree, save)
     return {
         "name": task.agent,
         "role": agent.role or task.agent,
@@ -132,7 +145,9 @@ async def _shown(site: Site, plan: Plan, graph: Graph, ground: Ground, task: Tas
     }
 
 
-async def _prompt(site: Site, plan: Plan, graph: Graph, ground: Ground, task: Task, commit: str, tree: str) -> tuple[Any, Any]:
+async def _prompt(
+    site: Site, plan: Plan, graph: Graph, ground: Ground, task: Task, commit: str, tree: str, save: Path | None
+) -> tuple[Any, Any]:
     minds = Minds(site, plan, graph, ground, MemoryRecord(), (), Choice(), "live")
     given = await _assignment(graph, ground, task, commit, tree)
     try:
@@ -143,6 +158,8 @@ async def _prompt(site: Site, plan: Plan, graph: Graph, ground: Ground, task: Ta
                 bench = Bench(given, desk, Checking(worktree, commit, task.scope, ground.judge, given.checks))
                 told = replace(given.brief, before=given.before)
                 specialist = await minds().specialist(bench, minds().trail(given), told)
+                if save is not None:
+                    specialist.save(str(save))
                 return signature_of(specialist), await first_prompt(specialist, told, {}, desk)
     finally:
         await minds.close()

@@ -126,8 +126,10 @@ def _definitions(stored: StoredRun, path: Path | None) -> tuple[Graph, Plan]:
 
 
 def _models(stored: StoredRun) -> dict[str, str]:
-    """The model that each task's last attempt asked: another one would be asked something else."""
-    return {row.task: row.model for row in stored.calls if row.attempt == stored.state.tasks[row.task].recorded_as}
+    """The model that each task's last attempt asked, or would have, and each judge: another one would be asked something else."""
+    last = {name: record.recorded_as for name, record in stored.state.tasks.items()}
+    chosen = dict.fromkeys(last, stored.state.lm) if stored.state.lm else {}
+    return chosen | {row.task: row.model for row in stored.calls if row.attempt == last.get(row.task, row.attempt)}
 
 
 def _require_runnable(site: Site, graph: Graph, names: Sequence[str], choice: Choice, live: bool) -> None:
