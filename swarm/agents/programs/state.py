@@ -30,9 +30,16 @@ def load_state(module: Any, content: bytes) -> None:
     check_state(module, saved)
     clean = {name: _clean(entry) for name, entry in _entries(module, saved).items()}
     try:
-        module.load_state(clean[_SELF] if _is_predictor(module) else clean)
+        for for_good in (False, True):  # on copies first: a state that is refused half-way shall leave the program as it was
+            _load(module, clean, for_good=for_good)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EnvironmentFault(f"the agent's saved state cannot be loaded ({type(error).__name__}: {error}): {_AGAIN}") from error
+
+
+def _load(module: Any, clean: Mapping[str, Any], *, for_good: bool) -> None:
+    """Predictor by predictor: DSPy's own way copies the whole program first, with everything that it holds beside."""
+    for name, predictor in module.named_parameters():
+        (predictor if for_good else predictor.deepcopy()).load_state(clean[name])
 
 
 def check_state(module: Any, saved: Mapping[str, Any]) -> None:
