@@ -130,11 +130,11 @@ class Replayer:
             base=record.base,
             recorded_as=record.recorded_as,
             checks=tuple(one.check for one in checks),
-            before=await self._before(task, handoff) if self.live else (),
+            before=await self._before(task, handoff) if self.live else handoff.evidence,
         )
 
     async def _before(self, task: Task, handoff: Handoff) -> tuple[Evidence, ...]:
-        """What the checks say of the base. A recorded attempt was told by the record."""
+        """What the checks say of the base. Of a recorded attempt the record holds their words, and the handoff whether they were green."""
         checks = checks_of(task)
         verdicts = await self.judge.verdicts(handoff.base_tree, [one.check for one in checks], at_base=True)
         return tuple(before_of(one, verdict) for one, verdict in zip(checks, verdicts, strict=True))

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from swarm.agents.lm.engine import Mode
 from swarm.agents.lm.record import Caller
 from swarm.agents.programs.react import React
 from swarm.agents.programs.trail import Trail
 from swarm.agents.tools import Toolbox
 from swarm.engine.support import no_model
-from swarm.errors import EnvironmentFault
+from swarm.errors import AgentStopped, EnvironmentFault, NotRecorded, SwarmError
 from swarm.signatures.brief import Brief
 from swarm.signatures.canonical import digest
 from swarm.signatures.contracts import Contracts, FieldSpec
@@ -56,17 +57,29 @@ async def opinion(
         folder: a checkout of the tree.
         paths: its files.
 
+    Returns:
+        A judge that comes to no answer does not hold it.
+
     Raises:
         EnvironmentFault: no model is configured.
-        AgentStopped: the judge came to no answer.
+        NotRecorded: a replay's record knows no answer about this tree.
     """
-    lm = thinking.models.lm(thinking.plan.spec.lm or thinking.any_model)
-    if lm is None:
-        raise EnvironmentFault(no_model((f"`judge: {question}`",)))
     name = f"judge {digest([question, tree])[:16]}"
+    lm = thinking.models.lm(thinking.asked.get(name, thinking.plan.spec.lm or thinking.any_model))
+    if lm is None:
+        raise _nobody_to_ask(thinking, question)
     with dspy.context(lm=lm, disable_history=True, trace=None, swarm_call=Caller(name, "", 1)), tempfile.TemporaryDirectory() as scratch:
-        answer = (await _judge(thinking, name, _desk(commands, folder, paths, Path(scratch)), question))["handoff"]
+        try:
+            answer = (await _judge(thinking, name, _desk(commands, folder, paths, Path(scratch)), question))["handoff"]
+        except AgentStopped as stopped:
+            return False, f"the judge came to no answer: {stopped}"
     return answer["holds"], answer["reason"]
+
+
+def _nobody_to_ask(thinking: "Thinking", question: str) -> SwarmError:
+    if thinking.mode is Mode.REPLAY:
+        return NotRecorded(f"`judge: {question}` was never asked of this tree")
+    return EnvironmentFault(no_model((f"`judge: {question}`",)))
 
 
 async def _judge(thinking: "Thinking", name: str, desk: Desk, question: str) -> Any:

@@ -119,12 +119,14 @@ class InProcessPerformer:
 
     async def _template_first(self, bench: Bench, trail: "Trail") -> Any:
         """The procedure, and where that is not enough, the program with the evidence in hand."""
+        from swarm.agents.programs.placeless import cleaner
+
         predictions: list[Any] = []
 
         async def procedure() -> str:
             prediction, lacking = await self._tried(bench)
             predictions.append(prediction)
-            return lacking or _DONE
+            return cleaner(bench.desk)(lacking) or _DONE
 
         lacking = await trail.step("procedure", [], procedure, changes=True)
         if lacking == _DONE:

@@ -24,7 +24,7 @@ from swarm.agents.tools import TOOLS, Offer, Toolbox
 from swarm.engine.calls import CallRecord
 from swarm.engine.ports import Assignment
 from swarm.errors import NotRecorded
-from swarm.plans.graph import Task, compile_plan
+from swarm.plans.graph import Task
 from swarm.plans.load import Plan
 from swarm.plans.programs import program_class
 from swarm.plans.schema import Agent
@@ -67,8 +67,10 @@ class Thinking:
 
     @property
     def any_model(self) -> str | None:
-        """The first model that a task names, for whoever belongs to no task."""
-        return next((task.lm for task in compile_plan(self.plan).tasks.values() if task.lm), None)
+        """The first model that a task's entry names, fan-outs too, for whoever belongs to no task."""
+        bodies = self.plan.spec.categories.values()
+        named = (entry.lm or self.plan.agents[entry.agent or body.lead].lm for body in bodies for entry in body.tasks.values())
+        return next(filter(None, named), None)
 
     def trail(self, assignment: Assignment) -> Trail:
         """A new walk along what is recorded of an attempt."""

@@ -414,13 +414,16 @@ def agents(
 ) -> None:
     """List the specialists; with a name, show its signature and the prompt that it would be sent for a task."""
     from swarm.cli import show
-    from swarm.wiring.prompting import Wanted, described, roster
+    from swarm.wiring.looking import roster
 
-    wanted = Wanted(plan, task, workspace, save)
     if name is None:
-        _show(roster(wanted), as_json, show.roster)
-    else:
-        _show(_call(described(site_at(home), name, wanted)), as_json, show.agent)
+        if task or save:
+            raise typer.BadParameter("--task and --save go with the NAME of an agent")
+        _show(roster(plan), as_json, show.roster)
+        return
+    from swarm.wiring.prompting import Wanted, described
+
+    _show(_call(described(site_at(home), name, Wanted(plan, task, workspace, save))), as_json, show.agent)
 
 
 @app.command()

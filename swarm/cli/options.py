@@ -40,7 +40,7 @@ LmOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option("--budget", metavar="LIMITS", help="Such as usd=5,calls=200,tokens=1000000, in place of the plan's."),
+    typer.Option("--budget", metavar="LIMITS", help="Such as usd=5,calls=200,CATEGORY.tokens=1000000, in place of the plan's."),
 ]
 SandboxOption = Annotated[str, typer.Option("--sandbox", metavar="MODE", help="auto or none: how commands are confined.")]
 
@@ -55,19 +55,21 @@ def site_at(home: str | None) -> "Site":
 
 
 def limits_of(budget: str | None) -> dict[str, float] | None:
-    """`usd=5,calls=200`, as numbers by unit."""
+    """`usd=5,docs.calls=200`, as numbers by unit, or category and unit."""
     return dict(_limit(part) for part in budget.split(",")) if budget else None
 
 
 def _limit(text: str) -> tuple[str, float]:
-    unit, _, amount = text.strip().partition("=")
+    name, _, amount = text.strip().partition("=")
+    unit = name.rpartition(".")[2]
     try:
         value = float(amount) if unit == "usd" else int(amount)
     except ValueError:
         value = 0
     if unit not in ("usd", "calls", "tokens") or not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{text!r} is no limit: write usd=5, calls=200 or tokens=1000000, several with commas between")
-    return unit, value
+        wanted = "usd=5, calls=200, tokens=1000000, or CATEGORY.calls=50 for a category; several with commas between"
+        raise typer.BadParameter(f"{text!r} is no limit: write {wanted}")
+    return name, value
 
 
 def run_and_task(words: list[str]) -> tuple[str | None, str]:

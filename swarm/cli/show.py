@@ -268,8 +268,7 @@ def _usage(usage: Document) -> list[str]:
     """What models took. An unknown price is said, and is not zero."""
     if not usage["calls"]:
         return []
-    dollars = "cost unknown" if usage["usd"] is None else f"${usage['usd']:.2f}"
-    return [f"{_counted(usage['calls'], 'call')}, {usage['tokens']:,} tokens, {dollars}"]
+    return [f"{_counted(usage['calls'], 'call')}, {usage['tokens']:,} tokens, {_dollars([usage['usd']])}"]
 
 
 def next_steps(document: Document) -> list[str]:
@@ -282,7 +281,7 @@ def next_steps(document: Document) -> list[str]:
         case "incomplete" | "stalled":
             steps = list(_mending(run, tasks))
         case "paused" | "interrupted":
-            steps = [*_approvals(run, document["phases"]), (f"swarm resume {run}", "goes on")]
+            steps = [*_approvals(run, document["phases"]), *_payments(run, tasks), (f"swarm resume {run}", "goes on")]
         case "cancelled" if any(task["commit"] for task in tasks):
             steps = [(f"swarm diff {run}", "shows what landed")]
         case _:
@@ -302,6 +301,11 @@ def _mending(run: str, tasks: Sequence[Document]) -> Iterator[tuple[str, str]]:
     if any(task["commit"] for task in tasks):
         yield f"swarm diff {run}", "shows what landed"
         yield f"swarm promote {run} --incomplete", "keeps it; then execute a mended plan, which finds that work done"
+
+
+def _payments(run: str, tasks: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    if any("--budget" in (task["reason"] or "") for task in tasks):
+        yield f"swarm resume {run} --budget …", "goes on with more to spend"
 
 
 def _approvals(run: str, phases: Sequence[Document]) -> Iterator[tuple[str, str]]:
@@ -397,6 +401,7 @@ def _refused(document: Document) -> list[str]:
     return [
         *_titled("task", [f"{document['task']}, attempt {document['attempt']} of {document['agent']}: refused, nothing handed over"]),
         *_titled("base", [document["base"][:_SHORT_ID]]),
+        *_titled("model", _usage(document["usage"])),
         *_titled("checks", ["before → after → landed"] if document["evidence"] else []),
         *(f"  {_marks(check)}   {shorten(plain(check['check']), COLUMNS - 14)}" for check in document["evidence"]),
         *_titled("why", [""]),
@@ -479,7 +484,10 @@ def replay(document: Document, satisfied: Collection[str] = (), costs: Mapping[s
 
 
 def _dollars(amounts: Sequence[float | None]) -> str:
-    return "cost unknown" if None in amounts else f"${sum(amount or 0 for amount in amounts):.2f}"
+    if None in amounts:
+        return "cost unknown"
+    dollars = sum(amount or 0 for amount in amounts)
+    return f"${dollars:.2f}" if dollars >= 0.01 or not dollars else "less than $0.01"
 
 
 def _replayed(one: Document, cost: "Cost | None") -> Iterator[str]:

@@ -147,7 +147,7 @@ async def _mind(site: Site, choice: Choice) -> AsyncIterator[tuple[Any, "Ledger"
     from swarm.agents.lm.models import Models
     from swarm.agents.lm.record import MemoryRecord
 
-    limits = choice.limits
+    limits = choice.limits()
     ledger = Ledger(Budget(limits.usd, limits.calls, limits.tokens) if limits else None)
     models = Models(site.environment, MemoryRecord(), ledger, override=choice.lm or None)
     lm = models.lm(None)

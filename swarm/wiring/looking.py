@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from swarm.engine.events import AttemptRefused, AttemptReported, Entry, Landing, TaskSatisfied
@@ -11,7 +12,9 @@ from swarm.engine.views import explain_view, handoff_views, iso, phase_paces, ru
 from swarm.errors import JournalDamaged, SwarmError, UsageError
 from swarm.journal.codec import encode
 from swarm.journal.runs import runs
+from swarm.plans.load import load_plan
 from swarm.plans.schema import PlanFile
+from swarm.signatures.specialisms import SPECIALISMS
 from swarm.wiring.site import Site, StoredRun, read_run, spent_in, spent_on
 from swarm.wiring.tasks import task_named
 
@@ -27,6 +30,7 @@ __all__ = [
     "reasons_of",
     "report_of",
     "reused_from",
+    "roster",
     "status_of",
     "verified",
 ]
@@ -168,6 +172,13 @@ def verified(site: Site, run: str | None) -> str:
                 )
             known.add(entry.event.handoff.id)
     return f"{stored.folder.run}: {len(stored.entries)} events and {len(known)} handoffs add up"
+
+
+def roster(plan: Path | None) -> list[dict[str, Any]]:
+    """The shipped specialists, or all agents of a plan: name and role of each."""
+    if plan is None:
+        return [{"name": one.name, "role": one.role} for one in SPECIALISMS.values()]
+    return [{"name": name, "role": agent.role or name} for name, agent in load_plan(plan).agents.items()]
 
 
 def plan_schema() -> dict[str, Any]:

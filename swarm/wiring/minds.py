@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from swarm.engine.calls import CallRecord, CallRow, Spend
 from swarm.engine.support import needs_model, no_model
-from swarm.errors import EnvironmentFault
+from swarm.errors import EnvironmentFault, UsageError
 from swarm.plans.graph import Graph
 from swarm.plans.load import Plan
+from swarm.plans.problems import did_you_mean
 from swarm.plans.schema import Budget
 from swarm.wiring.ground import Ground
 from swarm.wiring.site import Site
@@ -32,9 +33,11 @@ class Choice:
     lm: str = ""
     budget: Mapping[str, float] | None = None
 
-    @property
-    def limits(self) -> Budget | None:
-        return Budget.model_validate(dict(self.budget)) if self.budget else None
+    def limits(self, category: str = "") -> Budget | None:
+        """The limits given for a category, or without one for the plan; None where none was given."""
+        named = [(*name.rpartition(".")[::2], amount) for name, amount in (self.budget or {}).items()]
+        own = {unit: amount if unit == "usd" else int(amount) for of, unit, amount in named if of == category}
+        return Budget.model_validate(own) if own else None
 
 
 def chosen(site: Site, lm: str | None, budget: Mapping[str, float] | None, before: Choice | None = None) -> Choice:
@@ -54,6 +57,7 @@ def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: 
         EnvironmentFault: a task has no model, or a model's key is missing; the text says which and how to get it.
         UsageError: a model's name is none.
     """
+    _require_categories(graph, choice)
     wanted = needs_model(graph, selected)
     without = [name for name in wanted if not _model_of(graph, name, choice)]
     if without:
@@ -65,10 +69,18 @@ def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: 
             endpoint_for(parse_model(model), site.environment, trusted=bool(choice.lm))
 
 
+def _require_categories(graph: Graph, choice: Choice) -> None:
+    categories = graph.plan.spec.categories
+    for name in choice.budget or ():
+        category = name.rpartition(".")[0]
+        if category and category not in categories:
+            raise UsageError(f"--budget {name}: there is no category {category!r}{did_you_mean(category, categories)}")
+
+
 def unbounded(site: Site, graph: Graph, selected: set[str] | None, choice: Choice) -> Iterator[str]:
     """A remark for each model whose price is unknown, where a budget in dollars is to bound it."""
     models = {_model_of(graph, name, choice) for name in needs_model(graph, selected)}
-    if not models or not any(budget.usd for budget in _budgets(graph, choice)):
+    if not any(budget.usd and not (budget.calls or budget.tokens) for budget in _budgets(graph, choice)):
         return
     from swarm.agents.lm.budget import Ledger
     from swarm.agents.lm.models import Models
@@ -77,12 +89,12 @@ def unbounded(site: Site, graph: Graph, selected: set[str] | None, choice: Choic
     known = Models(site.environment, MemoryRecord(), Ledger())
     for model in sorted(models):
         if known.unpriced(model):
-            yield f"the price of {model} is unknown, so a budget in dollars cannot bound it: give one in calls or tokens, too"
+            yield f"the price of {model} is unknown, so a budget in dollars cannot bound it: give one in calls or tokens"
 
 
 def _budgets(graph: Graph, choice: Choice) -> Iterator[Budget]:
     spec = graph.plan.spec
-    yield choice.limits or spec.limits.budget
+    yield choice.limits() or spec.limits.budget
     yield from (category.budget for category in spec.categories.values())
     yield from (task.budget for task in graph.tasks.values())
 
@@ -152,7 +164,8 @@ class Minds:
 
         roomy(asyncio.get_running_loop())
         mode = Mode(self._mode)
-        ledger = ledger_for(self._plan, self._graph, self._rows, self._choice.limits)
+        categories = {name: limits for name in self._plan.spec.categories if (limits := self._choice.limits(name))}
+        ledger = ledger_for(self._plan, self._graph, self._rows, self._choice.limits(), categories)
         models = Models(self._site.environment, self._record, ledger, override=self._choice.lm or None, mode=mode)
         folder = self._ground.commands.plan_folder
         declared = {name: server.command for name, server in self._plan.spec.mcp.items()}

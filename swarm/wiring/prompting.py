@@ -31,7 +31,7 @@ from swarm.workspace.desk import Desk
 from swarm.workspace.pool import Worktree
 from swarm.workspace.sandbox import NoSandbox
 
-__all__ = ["Wanted", "described", "roster"]
+__all__ = ["Wanted", "described"]
 
 _EXAMPLE = """\
 plan: example
@@ -65,12 +65,6 @@ class Wanted:
     task: str | None = None
     workspace: str | None = None
     save: Path | None = None
-
-
-def roster(wanted: Wanted) -> list[dict[str, Any]]:
-    """The shipped specialists, or all agents of a plan: name and role of each."""
-    agents = (load_plan(wanted.plan) if wanted.plan else parse_plan(_EXAMPLE.format(agent="code-analyzer"), "example")).agents
-    return [{"name": name, "role": agent.role or name} for name, agent in agents.items()]
 
 
 async def described(site: Site, name: str, wanted: Wanted) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class TreeJudge:
                 raise EnvironmentFault(f"`{check}` needs a part that this release does not have")
             case _:
                 assert_never(check)
-        return Verdict(key=key, check=str(check), tree=tree, green=green, value=value, output=output[-_OUTPUT:])
+        return Verdict(key=key, check=str(check), tree=tree, green=green, value=value, output=_kept(output))
 
     async def _run(self, tree: str, check: Run, at_base: bool) -> tuple[bool, float | None, str]:
         async with self._checkout(tree) as (worktree, _):
@@ -161,6 +161,14 @@ class TreeJudge:
             how = f"took longer than {self.seconds:g} s" if outcome.timed_out else f"ended with {outcome.status}"
             raise EnvironmentFault(f'gap "{name}": `{gap.listed_by}` {how}: {outcome.output.strip()[-_OUTPUT:]}')
         return gaps_listed(name, outcome.output, paths)
+
+
+def _kept(output: str) -> str:
+    """Both ends of what a check printed, and how much is missing between them."""
+    if len(output) <= _OUTPUT:
+        return output
+    head, tail = output[: _OUTPUT // 3], output[-_OUTPUT * 2 // 3 :]
+    return f"{head}\n[... {len(output) - len(head) - len(tail)} characters left out ...]\n{tail}"
 
 
 def _look(check: Present | Absent | Exists, root: Path, paths: Sequence[str]) -> tuple[bool, str]:

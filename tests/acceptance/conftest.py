@@ -11,11 +11,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.model_server import ModelServer
 
 _PATIENCE_S = 60.0
 
@@ -111,6 +114,14 @@ class Shell:
         """Starts a command whose progress can be read line by line."""
         return Typed(self.typist, arguments, self.folder, self.environment)
 
+    def using(self, **environment: str) -> "Shell":
+        """The same folder, with further variables in the environment."""
+        return replace(self, environment={**self.environment, **environment})
+
+    def thinking_with(self, server: "ModelServer", model: str = "openai/gpt-test") -> "Shell":
+        """The same folder, with a model for all agents and the right key for it."""
+        return self.using(SWARM_LM=f"{model}@{server.base_url}", SWARM_LM_KEY=server.key)
+
     def write(self, path: str, text: str) -> Path:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +148,10 @@ class Shell:
         """Asks git about the repository of the home."""
         command = ["git", "--git-dir", ".swarm/workspace.git", "-c", "core.quotePath=false", *arguments]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout
+
+    def tree(self, run: str) -> str:
+        """The tree that a run has come to."""
+        return self.git("rev-parse", f"refs/swarm/{run}/head^{{tree}}").strip()
 
     def landed(self, run: str) -> dict[str, str]:
         """What a run has changed against its snapshot: path to git's letter, asked of git itself."""
@@ -216,10 +231,20 @@ def typist() -> Iterator[str]:
 
 @pytest.fixture
 def shell(tmp_path: Path, typist: str) -> Shell:
-    folder = tmp_path / "desk"
+    return _shell_in(tmp_path, typist)
+
+
+@pytest.fixture(scope="module")
+def shared_shell(tmp_path_factory: pytest.TempPathFactory, typist: str) -> Shell:
+    """One folder for the tests of a module that look at the same run."""
+    return _shell_in(tmp_path_factory.mktemp("shared"), typist)
+
+
+def _shell_in(home: Path, typist: str) -> Shell:
+    folder = home / "desk"
     folder.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SWARM_")}
-    return Shell(folder, {**kept, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, typist)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SWARM_") and not name.endswith("_API_KEY")}
+    return Shell(folder, {**kept, "HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, typist)
 
 
 @pytest.fixture

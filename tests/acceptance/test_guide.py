@@ -1,166 +1,84 @@
-"""`docs/writing-a-plan.md` is followed to the letter: its files are written, its commands typed, and what they print is what it shows.
+"""`docs/writing-a-plan.md` is followed to the letter: see `page`. Its agents think with a scripted model, over HTTP."""
 
-The page tells a reader what to do with a block in the line above it, and that same line tells this test: there is no hidden mark-up
-that could say something else. What may differ from what is shown is the small set below, and whatever a line `…` stands for.
-"""
-
-import re
-import shlex
-import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-plan.md").read_text(encoding="utf-8")
+from tests.acceptance.page import compare, edited, follow, write
+from tests.model_server import Answer, Call, Chat, Coder, Edit, Lesson, ModelServer
+from tests.model_server.formats import render
+from tests.model_server.tools import offers, past_calls
 
-_BLOCK = re.compile(r"(?:^(?P<label>.+)\n\n)?^```(?P<language>\w+)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
-_LABEL = re.compile(r"`(?P<path>[^`]+)`(?:, (?P<how>at the end|now whole|(?:below|in place of) `(?P<entry>[^`]+)`))?:")
-_LEFT_OUT = "…"
-_VARYING = re.compile(
-    r"(?P<time>\b\d\d:\d\d:\d\d\b)|(?P<date>\b\d{4}-\d\d-\d\d\b)|(?P<seconds> *\b\d+\.\d s\b)|(?P<hash>\b(?=[a-f]*\d)[0-9a-f]{7,64}\b)"
+GUIDE: Final = (Path(__file__).parents[2] / "docs" / "writing-a-plan.md").read_text(encoding="utf-8")
+PROCEDURES, AGENTS = GUIDE[: (_at := GUIDE.index("\n## 14. "))], GUIDE[_at:]
+"""Its two halves, of which the second begins with what the first has left: each a test, so that they run at once."""
+
+
+# The guide's model
+
+
+def _sign(path: str, last: str, said: str) -> Lesson:
+    """What is right for a stall whose file, or whose sign, ends so."""
+    return Lesson(f"This is task market.sign[{path}].", edits=[Edit(path, last, f'{last}\n\n\ndef sign():\n    return f"{said}"')])
+
+
+_WORDS: Final = Call("town_word_for", {"goods": "jugs"})
+_CODER: Final = Coder(
+    Lesson("Find a motto for the village.", payload={"motto": "Bread, flour and pots: the tax is the same for all."}),
+    Lesson(
+        "Does the motto fit what the stalls sell?", reads=["MOTTO.md"], payload={"holds": True, "reason": "MOTTO.md:1 names all three."}
+    ),
+    Lesson(
+        "jugs, {price(1)}",
+        edits=[Edit("potter.py", 'return f"jugs, {price(1)}"', 'return f"a pot, {price(1)}; of ten, one is free"')],
+    ),
+    _sign("baker.py", "    return round(loaves * 3 * RATE, 2)", "a loaf, {price(1)}"),
+    _sign("miller.py", "    return round(sacks * 7 * RATE, 2)", "a sack of flour, {price(1)}"),
+    _sign("potter.py", "    return round(paid * 8 * RATE, 2)", "a jug, {price(1)}; of ten, one is free"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block of the page.
-
-    Attributes:
-        line: of its fence in the page, from 1.
-        label: the paragraph above it, if that is one line.
-    """
-
-    line: int
-    label: str | None
-    language: str
-    text: str
+def _model(chat: Chat) -> Answer:
+    """Asks the town first, where that can be asked."""
+    if _WORDS.name in offers(chat) and _WORDS not in past_calls(chat):
+        calls = [{"tool": _WORDS.name, "args": _WORDS.arguments}]
+        return Answer(render(chat, {"thought": "What do they call it here?", "calls": calls}))
+    return _CODER(chat)
 
 
-def _blocks(page: str) -> list[Block]:
-    found = [Block(_line_at(page, one.start("language")), *one.group("label", "language", "text")) for one in _BLOCK.finditer(page)]
-    assert page.count("```") == 2 * len(found), "a fence without a language, or without an end"
-    return found
-
-
-def _line_at(page: str, position: int) -> int:
-    return page.count("\n", 0, position) + 1
-
-
-def _follow(page: str, shell: Any) -> None:
-    for block in _blocks(page):
-        try:
-            _type(block, shell) if block.language == "console" else _write(block, shell)
-        except AssertionError as error:
-            error.add_note(f"in the block on line {block.line} of the guide")
-            raise
-
-
-# Files
-
-
-def _write(block: Block, shell: Any) -> None:
-    label = _LABEL.fullmatch(block.label or "")
-    assert label, f"what is to be done with the block under {block.label!r}?"
-    file = shell.folder / label["path"]
-    if label["how"] is None:
-        shell.write(label["path"], block.text)
-    elif label["how"] == "now whole":
-        assert file.read_text() == block.text
-    else:
-        file.write_text(_edited(file.read_text(), label["how"], label["entry"], block.text))
-
-
-def _edited(old: str, how: str, entry: str | None, new: str) -> str:
-    if entry is None:
-        return old + new
-    start, end = _span(old, entry)
-    return old[: end if how.startswith("below") else start] + new + old[end:]
-
-
-def _span(text: str, entry: str) -> tuple[int, int]:
-    """From where to where an entry goes: its line, and all that is indented under it."""
-    found = list(re.finditer(rf"^( *){re.escape(entry)}\n(?:\1 +.*\n)*", text, re.MULTILINE))
-    assert len(found) == 1, f"{entry!r} is {len(found)} times in the file, and has to be once"
-    return found[0].span()
-
-
-# Commands
-
-
-def _type(block: Block, shell: Any) -> None:
-    for command, shown in _commands(block.text):
-        refused = any(" error: " in line for line in shown)
-        _compare(command, shown, _printed(command, shell, refused))
-
-
-def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each command with the lines shown under it."""
-    assert text.startswith("$ "), "a console block begins with a command"
-    for one in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, *shown = one.splitlines()
-        yield command, shown
-
-
-def _printed(command: str, shell: Any, refused: bool) -> str:
-    """What a command prints: a run's id and documents first, then progress."""
-    program, *arguments = shlex.split(command)
-    return _swarm(arguments, shell, refused) if program == "swarm" else _other(command, shell)
-
-
-def _swarm(arguments: Sequence[str], shell: Any, refused: bool) -> str:
-    process = shell.start(*arguments)
-    output, errors = process.communicate()
-    assert not re.search("^Traceback", errors, re.MULTILINE), errors  # an indented one is what a check printed
-    assert (process.returncode == 2) == refused, f"`swarm {arguments[0]}` ended with {process.returncode}:\n{errors}"
-    return str(output + errors)
-
-
-def _other(command: str, shell: Any) -> str:
-    """A command of the system, which has to succeed."""
-    ended = subprocess.run(["sh", "-c", command], cwd=shell.folder, env=shell.environment, capture_output=True, text=True)
-    assert ended.returncode == 0, f"`{command}` ended with {ended.returncode}:\n{ended.stderr}"
-    return ended.stdout + ended.stderr
-
-
-def _compare(command: str, shown: Sequence[str], printed: str) -> None:
-    said = "".join(f"{line}\n" for line in shown)
-    alike = _pattern(shown).fullmatch(printed) is not None
-    assert alike, f"`{command}` is shown with\n{said}\nand prints\n{printed}"
-
-
-def _pattern(shown: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("".join("(?:.*\n)*?" if line == _LEFT_OUT else _line(line) for line in shown))
-
-
-def _line(shown: str) -> str:
-    """A pattern for one line: times, dates, seconds and hashes vary, everything else is as shown."""
-    pattern, end = "", 0
-    for varying in _VARYING.finditer(shown):
-        pattern += re.escape(shown[end : varying.start()]) + _any_like(varying)
-        end = varying.end()
-    return pattern + re.escape(shown[end:]) + "\n"
-
-
-def _any_like(varying: re.Match[str]) -> str:
-    match varying.lastgroup:
-        case "time":
-            return r"\d\d:\d\d:\d\d"
-        case "date":
-            return r"\d{4}-\d\d-\d\d"
-        case "seconds":
-            return r" *\d+\.\d s"
-        case _:
-            return rf"[0-9a-f]{{{len(varying[0])}}}"
+@pytest.fixture
+def reader(shell: Any) -> Any:
+    """A shell as the page wants it: with `python3`, and the package `mcp` in it."""
+    return shell.using(PATH=f"{Path(sys.executable).parent}{os.pathsep}{shell.environment['PATH']}")
 
 
 # The guide, and the proof that following it can fail
 
 
 def test_the_guide_does_what_it_shows(shell: Any) -> None:
-    _follow(GUIDE, shell)
+    follow(PROCEDURES, shell)
+
+
+def test_its_agents_do_what_it_shows(reader: Any) -> None:
+    write(PROCEDURES, reader)
+    reader.swarm("execute", "plan.yaml", "--run", "three")
+    reader.swarm("promote", "three")
+    with ModelServer(_model).in_thread() as server:
+        follow(AGENTS, reader.using(OPENAI_API_KEY=server.key, OPENAI_BASE_URL=server.base_url))
+    assert any("\npots" in str(message["content"]) for exchange in server.chats for message in exchange.messages)
+
+
+def test_the_plan_that_shows_how_agents_think_holds(shell: Any) -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "plan-language.md").read_text(encoding="utf-8")
+    section = reference[reference.index("## How an agent thinks") :]
+    shell.write("plan.yaml", section.partition("```yaml\n")[2].partition("```")[0])
+    for path, text in {"programs/estimator.py": "", "programs/estimator.json": "{}", "servers/docs.py": ""}.items():
+        shell.write(path, text)
+    assert shell.swarm("validate", "plan.yaml").stdout.startswith("the plan holds: no problems, 2 tasks")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +86,22 @@ def test_the_guide_does_what_it_shows(shell: Any) -> None:
     ["18:12:33 tax  landed 229cdef\nrun complete in 1.4 s\n", "00:00:01 tax  landed 0123456\nwhatever\nelse\nrun complete in 12.0 s\n"],
 )
 def test_times_seconds_hashes_and_what_is_left_out_may_differ(printed: str) -> None:
-    _compare("c", ["18:12:33 tax  landed 229cdef", "…", "run complete in 1.4 s"], printed)
+    compare("c", ["18:12:33 tax  landed 229cdef", "…", "run complete in 1.4 s"], printed)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "alike"),
+    [
+        ("2 calls, 5,628 tokens, $0.00", "2 calls, 31,017 tokens, $1.20", True),
+        ("2 calls, 5,628 tokens, $0.00", "3 calls, 5,628 tokens, $0.00", False),
+        ("2 calls, 5,628 tokens, $0.00", "2 calls, 5,628 tokens, cost unknown", False),
+        ("the same; 0 model calls, $0.00", "the same; 0 model calls, $0.01", False),
+        ("for c.t, 9,316 characters:", "for c.t, 812 characters:", True),
+    ],
+)
+def test_what_a_prompts_length_decides_may_differ_and_the_number_of_calls_may_not(shown: str, printed: str, alike: bool) -> None:
+    with nullcontext() if alike else pytest.raises(AssertionError, match="is shown with"):
+        compare("c", [shown], f"{printed}\n")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +117,7 @@ def test_times_seconds_hashes_and_what_is_left_out_may_differ(printed: str) -> N
 )
 def test_anything_else_that_differs_is_noticed(printed: str) -> None:
     with pytest.raises(AssertionError, match="is shown with"):
-        _compare("c", ["18:12:33 tax  landed 229cdef", "…", "run complete in 1.4 s"], printed)
+        compare("c", ["18:12:33 tax  landed 229cdef", "…", "run complete in 1.4 s"], printed)
 
 
 @pytest.mark.parametrize(
@@ -202,11 +135,11 @@ def test_anything_else_that_differs_is_noticed(printed: str) -> None:
 )
 def test_a_page_that_is_wrong_does_not_pass(shell: Any, page: str, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
-        _follow(page, shell)
+        follow(page, shell)
 
 
 def test_each_edit_goes_where_the_page_says(shell: Any) -> None:
     old = "a:\n  b: 1\n  c: 2\nd: 3\n"
-    assert _edited(old, "at the end", None, "e: 4\n") == old + "e: 4\n"
-    assert _edited(old, "below `b: 1`", "b: 1", "  e: 4\n") == "a:\n  b: 1\n  e: 4\n  c: 2\nd: 3\n"
-    assert _edited(old, "in place of `a:`", "a:", "e: 4\n") == "e: 4\nd: 3\n"
+    assert edited(old, "at the end", None, "e: 4\n") == old + "e: 4\n"
+    assert edited(old, "below `b: 1`", "b: 1", "  e: 4\n") == "a:\n  b: 1\n  e: 4\n  c: 2\nd: 3\n"
+    assert edited(old, "in place of `a:`", "a:", "e: 4\n") == "e: 4\nd: 3\n"

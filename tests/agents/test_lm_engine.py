@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from swarm.agents.lm.limits import Limits, Lines, ProviderBroken, World
 from swarm.agents.lm.record import Caller, MemoryRecord, unchained
 from swarm.agents.lm.retry import Policy
 from swarm.engine.calls import CallRow, Spend
-from swarm.errors import Bug, NotRecorded, RecordFault, UsageError
+from swarm.errors import Bug, EnvironmentFault, NotRecorded, RecordFault, UsageError
 from tests.model_server import (
     Answer,
     Cut,
@@ -353,21 +354,43 @@ async def test_a_prompt_too_long_is_said_once_and_remembered_as_such() -> None:
 
 @pytest.mark.asyncio
 async def test_a_failure_replays_as_the_same_failure_and_is_asked_anew_on_resume() -> None:
-    broken = dict.fromkeys(range(1, 3), Status(500))
-    async with serving(numbers=broken) as server:
+    async with serving(numbers={1: Status(400)}) as server:
         house = House(server)
         program = dspy.Predict("question -> answer")
-        with dspy.context(lm=house.open(policy=Policy(tries=2)), swarm_call=Caller("c.t", "c", 1)), pytest.raises(dspy.LMServerError):
-            await program.acall(question="a")
-        async with house.calling(Mode.REPLAY):
-            with pytest.raises(dspy.LMServerError):
-                await program.acall(question="a")
-        assert len(server.chats) == 2
+        for mode in (Mode.RESUME, Mode.REPLAY):
+            async with house.calling(mode):
+                with pytest.raises(dspy.LMInvalidRequestError):
+                    await program.acall(question="a")
+        assert len(server.chats) == 1
         async with house.calling():
             assert (await program.acall(question="a"))["answer"] == "42"
         async with house.calling(Mode.REPLAY):
             assert (await program.acall(question="a"))["answer"] == "42"
-        assert len(server.chats) == 3
+        assert len(server.chats) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("status", "tries", "reason", "said"),
+    [
+        (500, 2, ProviderBroken, "did not answer 2 times .LMServerError.: let it rest"),
+        (429, 2, ProviderBroken, "did not answer 2 times .LMRateLimitError.: let it rest"),
+        (404, 1, EnvironmentFault, "knows no model .*: name another by --lm"),
+    ],
+)
+async def test_a_fault_of_provider_or_model_is_not_told_to_a_program_but_parks(status: int, tries: int, reason: Any, said: str) -> None:
+    async with serving(numbers=dict.fromkeys(range(1, 3), Status(status))) as server:
+        house = House(server)
+        program = dspy.Predict("question -> answer")
+        with dspy.context(lm=house.open(policy=Policy(tries=2)), swarm_call=Caller("c.t", "c", 1)), pytest.raises(dspy.LMError) as caught:
+            await program.acall(question="a")
+        assert isinstance(reason_of(caught.value), reason)
+        assert re.search(said, str(caught.value))
+        assert len(server.chats) == tries
+        async with house.calling(Mode.REPLAY):
+            with pytest.raises(dspy.LMError) as again:
+                await program.acall(question="a")
+        assert isinstance(reason_of(again.value), NotRecorded)
 
 
 @pytest.mark.asyncio

@@ -277,14 +277,14 @@ async def test_finish_is_sent_back_while_checks_are_red_with_what_they_say(tmp_p
 
 
 @pytest.mark.asyncio
-async def test_after_three_times_an_attempt_may_end_red_for_the_next_to_begin_anew(tmp_path: Path) -> None:
+async def test_after_two_times_an_attempt_may_end_red_for_the_next_to_begin_anew(tmp_path: Path) -> None:
     times = itertools.count()
 
     async def red() -> str:
         return f"red: make\n1 failed in 0.{next(times)} s"
 
-    prediction, server = await played(tmp_path, *[turn(FINISH)] * 4, red=red)
-    assert (prediction["ending"], len(server.chats)) == ("finished", 4)
+    prediction, server = await played(tmp_path, *[turn(FINISH)] * 3, red=red)
+    assert (prediction["ending"], len(server.chats)) == ("finished", 3)
 
 
 # Survival

@@ -19,7 +19,7 @@ import dspy
 
 from swarm.agents.lm.budget import Ledger
 from swarm.agents.lm.connection import Connection, Endpoint, capabilities
-from swarm.agents.lm.limits import Heard, Lines
+from swarm.agents.lm.limits import Heard, Lines, ProviderBroken
 from swarm.agents.lm.record import Caller, chained
 from swarm.agents.lm.requests import (
     Request,
@@ -39,12 +39,13 @@ from swarm.agents.lm.retry import Policy, delay, meaning
 from swarm.agents.lm.thread import LoopThread
 from swarm.agents.lm.turns import my_turn
 from swarm.engine.calls import CallRecord, CallRow, Spend, Tokens
-from swarm.errors import Bug, NotRecorded, SwarmError
+from swarm.errors import Bug, EnvironmentFault, NotRecorded, SwarmError
 
 __all__ = ["Mode", "Stopped", "close_lm", "open_lm", "reason_of"]
 
 _CHARS_PER_TOKEN: Final = 3
 """On the safe side: English has about four."""
+_NO_SUCH_MODEL: Final = 404
 _MOST_TOKENS: Final = 10**9
 _ANSWER_TOKENS: Final = 1000
 """Reserved for an answer whose length the request does not limit."""
@@ -59,6 +60,10 @@ class Mode(Enum):
     """From the record only."""
     LIVE = "live"
     """From the provider only."""
+
+
+class ModelMissing(EnvironmentFault):
+    """The provider knows no such model: name another."""
 
 
 class Stopped(dspy.LMError):  # type: ignore[misc] # dspy is untyped
@@ -165,9 +170,13 @@ class _Calls:
         return None
 
     def _known_error(self, row: CallRow) -> Exception | None:
-        """Resuming, only a too long prompt stays what it was: programs go on from it, and it is true of the request for ever."""
+        """What a program was told, and goes on from. Resuming, only a too long prompt stays: it is true of the request for ever.
+
+        A fault of provider or model was never told to a program: it parked the run.
+        """
         lasting = self._mode is Mode.REPLAY or row.error == dspy.ContextWindowExceededError.__name__
-        return error_again(row.error, row.status) if row.error and lasting else None
+        error = error_again(row.error, row.status) if row.error and lasting else None
+        return None if error is None or self._parks(public_error(error, self._model)) else error
 
     async def _ask(self, question: _Question) -> Response:
         for tried in count(1):
@@ -176,9 +185,24 @@ class _Calls:
                 return outcome.response
             wait_s = self._wait_s(outcome, tried)
             if wait_s is None:
-                raise outcome.error
+                raise self._given_up(outcome) from outcome.error
             await self._world.sleep(wait_s)
         raise AssertionError("count ends")
+
+    def _given_up(self, outcome: _Outcome) -> BaseException:
+        """The error itself, where it is an answer to this request; a fault of provider or model parks the run, and costs no attempt."""
+        assert outcome.error is not None
+        if outcome.public is None or not self._parks(outcome.public):
+            return outcome.error
+        provider = self.connection.provider
+        if getattr(outcome.public, "status", None) == _NO_SUCH_MODEL:
+            return ModelMissing(f"{provider} knows no model {self._model}: name another by --lm, then `swarm resume`")
+        said = f"did not answer {self._policy.tries} times ({type(outcome.public).__name__})"
+        return ProviderBroken(f"the model provider {provider} {said}: let it rest, then `swarm resume`")
+
+    @staticmethod
+    def _parks(public: BaseException) -> bool:
+        return getattr(public, "status", None) == _NO_SUCH_MODEL or (isinstance(public, Exception) and meaning(public).again)
 
     def _wait_s(self, outcome: _Outcome, tried: int) -> float | None:
         return delay(outcome.public, tried, self._world.chance(), self._policy) if isinstance(outcome.public, Exception) else None

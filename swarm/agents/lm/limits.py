@@ -195,7 +195,7 @@ class Breaker:
             return self.state is State.OPEN
 
     def broken(self) -> ProviderBroken:
-        mend = "check its key" if self._why is Heard.KEY_REFUSED else "look whether it is up"
+        mend = "check its key (`swarm doctor --lm MODEL` tries it)" if self._why is Heard.KEY_REFUSED else "look whether it is up"
         said = self._why.value if self._why is Heard.KEY_REFUSED else "does not answer"
         return ProviderBroken(f"the model provider {self._provider} {said}: {mend}, then `swarm resume`")
 

@@ -105,14 +105,21 @@ class Models:
         return endpoint_for(name, self._environment, trusted=self._override is not None)
 
 
-def ledger_for(plan: Plan, graph: Graph, rows: Iterable[Charged], budget: schema.Budget | None = None) -> Ledger:
+def ledger_for(
+    plan: Plan,
+    graph: Graph,
+    rows: Iterable[Charged],
+    budget: schema.Budget | None = None,
+    of_categories: Mapping[str, schema.Budget] | None = None,
+) -> Ledger:
     """The accounts of a run of a plan, with what earlier sessions spent.
 
     Args:
         rows: the recorded calls.
-        budget: of the command line; it takes the place of the plan's own.
+        budget, of_categories: of the command line; they take the place of the plan's own.
     """
-    categories = {name: _limits(each.budget) for name, each in plan.spec.categories.items()}
+    given = of_categories or {}
+    categories = {name: _limits(given.get(name, each.budget)) for name, each in plan.spec.categories.items()}
     tasks = {name: _limits(each.budget) for name, each in graph.tasks.items()}
     return Ledger(_limits(budget or plan.spec.limits.budget), categories, tasks, rows)
 

@@ -21,8 +21,10 @@ _NO_SUCH_TOOL: Final = "there is no tool"
 _NO_CALLS: Final = "You called no tool: call one, or finish."
 _IGNORED: Final = "not carried out: it stands after finish"
 _PREMATURE: Final = "not taken: a call before it failed. Look at the results, mend what failed, then finish."
-_SENT_BACK: Final = 3
-"""How often `finish` is sent back for red checks. Then the attempt ends as it is, and the next begins anew with the evidence."""
+_SENT_BACK: Final = 2
+"""How often `finish` is sent back for red checks: less often than makes a circle, which would end the attempt without its evidence.
+
+Then it ends as it is, and the next attempt begins anew with what the checks said."""
 
 
 Red = Callable[[], Awaitable[str]]
