@@ -1,6 +1,7 @@
 """What a run's agents think with: models, their record and accounts, MCP servers, put together and closed again."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -162,6 +163,9 @@ class Minds:
         from swarm.agents.mcp.servers import Servers
         from swarm.agents.thinking import Thinking
 
+        logging.getLogger("dspy").setLevel(
+            logging.ERROR
+        )  # it remarks on answers, on standard error; what matters of them is told to the agent
         roomy(asyncio.get_running_loop())
         mode = Mode(self._mode)
         categories = {name: limits for name in self._plan.spec.categories if (limits := self._choice.limits(name))}

@@ -216,7 +216,8 @@ def test_a_dry_run_prints_its_decisions_and_makes_nothing(shell: Any) -> None:
 
 def test_the_rest_of_the_looking_commands_print_one_document(shell: Any) -> None:
     assert {row["name"] for row in shell.json("agents")} >= {"code-generator", "qa-validator"}
-    assert [row["name"] for row in shell.json("agents", "qa-validator")] == ["qa-validator"]
+    one = shell.json("agents", "qa-validator")
+    assert (one["name"], one["program"], [message["role"] for message in one["prompt"]]) == ("qa-validator", "react", ["system", "user"])
     assert all(row.keys() == {"name", "ok", "text"} for row in shell.json("doctor"))
     assert json.loads(shell.swarm("schema").stdout)["$schema"].startswith("https://json-schema.org/")
     assert list(shell.folder.iterdir()) == []

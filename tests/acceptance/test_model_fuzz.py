@@ -105,7 +105,7 @@ def answer(chat: Chat) -> Reply:
     own = chat.prompt.partition("This is task c.")[2].partition(".")[0] + ".txt"
     kind = chance.random()
     if kind < 0.02:
-        return Status(429, retry_after="0")
+        return Status(400, message="no\x1b[2J")
     if kind < 0.25:
         return Answer(chance.choice(JUNK)(chance), finish_reason=chance.choice((None, "length", "content_filter")))
     if kind < 0.30:

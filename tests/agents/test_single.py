@@ -219,7 +219,6 @@ async def test_reasons_of_ours_are_raised_themselves_and_never_asked_about_again
     ("reply", "said"),
     [
         (Status(400, message="No\x1b[31m such\u202e thing. " * 50), "LMInvalidRequestError (400)"),
-        (Status(500), "LMServerError (500)"),
         (Status(400, code="context_length_exceeded"), "ContextWindowExceededError (400)"),
     ],
 )
