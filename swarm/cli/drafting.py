@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from swarm.cli.show import dollars
 from swarm.cli.terminal import block, plain
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def _outcome(written: "Written") -> Iterator[str]:
 
 
 def _cost(spent: "Spend") -> str:
-    dollars = "cost unknown" if spent.usd is None else f"${spent.usd:.2f}"
-    return f"the planner took {_counted(spent.calls, 'call')}, {spent.tokens:,} tokens, {dollars}"
+    return f"the planner took {_counted(spent.calls, 'call')}, {spent.tokens:,} tokens, {dollars([spent.usd])}"
 
 
 def _counted(number: int, noun: str) -> str:

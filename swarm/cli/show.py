@@ -27,6 +27,7 @@ __all__ = [
     "PhaseColumns",
     "agent",
     "bar",
+    "dollars",
     "explain",
     "gaps",
     "handoff",
@@ -268,7 +269,7 @@ def _usage(usage: Document) -> list[str]:
     """What models took. An unknown price is said, and is not zero."""
     if not usage["calls"]:
         return []
-    return [f"{_counted(usage['calls'], 'call')}, {usage['tokens']:,} tokens, {_dollars([usage['usd']])}"]
+    return [f"{_counted(usage['calls'], 'call')}, {usage['tokens']:,} tokens, {dollars([usage['usd']])}"]
 
 
 def next_steps(document: Document) -> list[str]:
@@ -475,7 +476,7 @@ def replay(document: Document, satisfied: Collection[str] = (), costs: Mapping[s
     """
     all_ = document["handoffs"]
     same = sum(one["same"] for one in all_)
-    cost = f"{_counted(sum(one['calls'] for one in all_), 'model call')}, {_dollars([one['usd'] for one in all_])}"
+    cost = f"{_counted(sum(one['calls'] for one in all_), 'model call')}, {dollars([one['usd'] for one in all_])}"
     idle = sum(one["task"] in satisfied for one in all_)
     total = f"{_counted(len(all_) - idle, 'handoff')} performed again: {same - idle} the same, {len(all_) - same} different; {cost}"
     rest = f"; {idle} satisfied without running, the same by definition" if idle else ""
@@ -483,11 +484,12 @@ def replay(document: Document, satisfied: Collection[str] = (), costs: Mapping[s
     return [*(line for one in performed for line in _replayed(one, (costs or {}).get(one["task"]))), total + rest]
 
 
-def _dollars(amounts: Sequence[float | None]) -> str:
+def dollars(amounts: Sequence[float | None]) -> str:
+    """What some things cost together; an amount that is not known (None) makes the sum unknown, never smaller."""
     if None in amounts:
         return "cost unknown"
-    dollars = sum(amount or 0 for amount in amounts)
-    return f"${dollars:.2f}" if dollars >= 0.01 or not dollars else "less than $0.01"
+    whole = sum(amount or 0 for amount in amounts)
+    return f"${whole:.2f}" if whole >= 0.01 or not whole else "less than $0.01"
 
 
 def _replayed(one: Document, cost: "Cost | None") -> Iterator[str]:
