@@ -109,20 +109,7 @@ def _of_run(event: Event) -> str:
             return _of_change(event)
 
 
-def _of_change(
-    event: ev.AttemptStarted
-    | ev.AttemptReported
-    | ev.TaskSatisfied
-    | ev.AttemptRefused
-    | ev.AttemptCutOff
-    | ev.Landing
-    | ev.Landed
-    | ev.TaskRetried
-    | ev.RollingBack
-    | ev.RolledBack
-    | ev.Promoted
-    | ev.PromotionUndone,
-) -> str:
+def _of_change(event: ev.TaskEvent | ev.RollingBack | ev.RolledBack | ev.Promoted | ev.PromotionUndone) -> str:
     match event:
         case ev.RollingBack():
             return f"rolling back {event.what}: {_some(event.tasks)}"
@@ -136,16 +123,7 @@ def _of_change(
             return f"{event.task}  {_of_task(event)}"
 
 
-def _of_task(
-    event: ev.AttemptStarted
-    | ev.AttemptReported
-    | ev.TaskSatisfied
-    | ev.AttemptRefused
-    | ev.AttemptCutOff
-    | ev.Landing
-    | ev.Landed
-    | ev.TaskRetried,
-) -> str:
+def _of_task(event: ev.TaskEvent) -> str:
     match event:
         case ev.AttemptStarted():
             return f"attempt {event.attempt} started"

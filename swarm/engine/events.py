@@ -36,6 +36,7 @@ __all__ = [
     "RunPaused",
     "RunStarted",
     "SchedulerStarted",
+    "TaskEvent",
     "TaskRetried",
     "TaskSatisfied",
 ]
@@ -284,20 +285,16 @@ class RunEnded:
     success: tuple[Verdict, ...] = ()
 
 
+TaskEvent = AttemptStarted | AttemptReported | TaskSatisfied | AttemptRefused | AttemptCutOff | Landing | Landed | TaskRetried
+"""What can be said of one task."""
+
 Event = (
     RunStarted
     | SchedulerStarted
     | GateMeasured
     | ApprovalGiven
     | PhaseOpened
-    | AttemptStarted
-    | AttemptReported
-    | TaskSatisfied
-    | AttemptRefused
-    | AttemptCutOff
-    | Landing
-    | Landed
-    | TaskRetried
+    | TaskEvent
     | RollingBack
     | RolledBack
     | Promoted

@@ -220,18 +220,7 @@ class State:
             case _:
                 self._take_of_task(event, at)
 
-    def _take_of_task(
-        self,
-        event: ev.AttemptStarted
-        | ev.AttemptReported
-        | ev.TaskSatisfied
-        | ev.AttemptRefused
-        | ev.AttemptCutOff
-        | ev.Landing
-        | ev.Landed
-        | ev.TaskRetried,
-        at: datetime,
-    ) -> None:
+    def _take_of_task(self, event: ev.TaskEvent, at: datetime) -> None:
         record = self._record(event.task)
         match event:
             case ev.AttemptStarted():
