@@ -1,1 +1,1 @@
-"""The embedded analytics core. Not in this release: `metric` and `flag` conditions are refused before a run begins (exit 69)."""
+"""The embedded analytics core: metrics, trends, reports, health, alerts, flags and logs. Runs do not use it yet."""
