@@ -27,8 +27,8 @@ async def offers_outside(servers: Servers, names: Sequence[str], trail: Trail) -
         offers = await servers.offers(names)
         return json.dumps([[o.name, o.description.description, dict(o.description.parameters)] for o in offers])
 
-    described = json.loads(await trail.step("tools of mcp servers", list(names), listed))
-    return [Offer(ToolDescription(*each), partial(_called, servers, tuple(names), each[0])) for each in described]
+    described = json.loads(await trail.step("tools of mcp servers", list(names), listed, outside=True))
+    return [Offer(ToolDescription(*each), partial(_called, servers, tuple(names), each[0]), outside=True) for each in described]
 
 
 async def _called(servers: Servers, names: Sequence[str], tool: str, arguments: Mapping[str, Any]) -> str:

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from swarm.agents.bench import Bench
 from swarm.agents.checking import Checking
+from swarm.agents.lm.record import Caller
 from swarm.engine.ports import Assignment, Judge, Left, Performance
 from swarm.errors import AttemptTimedOut, ContractBreach, OutOfBudget, ProcedureFailed, Refusal, SwarmError
 from swarm.signatures.brief import Brief
@@ -76,7 +78,7 @@ class InProcessPerformer:
             async with asyncio.timeout(self.seconds + _LAST_WORDS_S):
                 return await self._work(bench)
         except TimeoutError as error:
-            raise AttemptTimedOut(f"the attempt took longer than {self.seconds:g} s and was ended") from error
+            raise self._out_of_time(bench) from error
         except Refusal as refusal:
             refusal.left = _left(bench, refusal)
             raise
@@ -88,15 +90,24 @@ class InProcessPerformer:
             what = bench.assignment.task.thinks or "the procedure"
             raise ProcedureFailed(f"{what} failed: {type(error).__name__}: {error}") from error
 
+    def _out_of_time(self, bench: Bench) -> SwarmError:
+        """An agent that mostly waited for a model is not to blame: its attempt is cut off, and what was answered is not paid again."""
+        from swarm.agents.lm.limits import ProviderBroken
+
+        since = min(bench.caller.unanswered.values(), default=None)
+        if since is not None and monotonic() - since > self.seconds / 2:
+            waited = f"did not answer for {monotonic() - since:.0f} s of the {self.seconds:g} s that an attempt may take"
+            return ProviderBroken(f"the model of {bench.assignment.task.name} {waited}: look whether it is up, then `swarm resume`")
+        return AttemptTimedOut(f"the attempt took longer than {self.seconds:g} s and was ended")
+
     async def _work(self, bench: Bench) -> Any:
         task = bench.assignment.task
         if task.thinks is None or (task.do and not self.thinking().has_model(task)):
             return await self._by_procedure(bench)
         trail = self.thinking().trail(bench.assignment)
-        with self.thinking().context(bench.assignment):
-            if task.do:
-                return await self._template_first(bench, trail)
-            return await self._by_program(bench, trail, bench.assignment.brief)
+        if task.do:
+            return await self._template_first(bench, trail)
+        return await self._by_program(bench, trail, bench.assignment.brief)
 
     async def _by_procedure(self, bench: Bench) -> Any:
         import dspy
@@ -112,8 +123,9 @@ class InProcessPerformer:
         from swarm.agents.programs.placeless import placeless_brief
 
         told = placeless_brief(replace(brief, before=bench.assignment.before), bench.desk)
-        specialist = await self.thinking().specialist(bench, trail, told)
-        return await specialist.acall(brief=told, inbox=bench.assignment.inbox, desk=bench.desk)
+        with self.thinking().context(bench):
+            specialist = await self.thinking().specialist(bench, trail, told)
+            return await specialist.acall(brief=told, inbox=bench.assignment.inbox, desk=bench.desk)
 
     # Template first
 
@@ -151,7 +163,7 @@ class InProcessPerformer:
 
     def _bench(self, assignment: Assignment, worktree: Worktree, desk: Desk) -> Bench:
         checking = Checking(worktree, assignment.base, assignment.task.scope, self.judge, assignment.checks, assignment.before)
-        return Bench(assignment, desk, checking)
+        return Bench(assignment, desk, checking, Caller(assignment.task.name, assignment.task.category, assignment.recorded_as))
 
     @asynccontextmanager
     async def _desk(self, assignment: Assignment, worktree: Worktree) -> AsyncIterator[Desk]:

@@ -11,14 +11,13 @@ from swarm.agents.bench import Bench
 from swarm.agents.lm.budget import Ledger, Scope
 from swarm.agents.lm.engine import Mode
 from swarm.agents.lm.models import Models
-from swarm.agents.lm.record import Caller
 from swarm.agents.mcp.servers import Servers
 from swarm.agents.outside import offers_outside
 from swarm.agents.programs.placeless import cleaner
 from swarm.agents.programs.react import React
 from swarm.agents.programs.single import Single
 from swarm.agents.programs.situation import situation
-from swarm.agents.programs.trail import Trail
+from swarm.agents.programs.trail import Trail, Way
 from swarm.agents.specialist import Specialist
 from swarm.agents.tools import TOOLS, Offer, Toolbox
 from swarm.engine.calls import CallRecord
@@ -58,8 +57,8 @@ class Thinking:
     asked: Mapping[str, str] = field(default_factory=dict)
 
     def has_model(self, task: Task) -> bool:
-        """Whether a model is configured for the task."""
-        return self.model(task) is not None
+        """Whether a model is named for the task. Whether it can be reached is seen when it is needed."""
+        return self.models.names(self.asked.get(task.name, task.lm))
 
     def model(self, task: Task) -> Any:
         """The `dspy.LM` of a task, or None."""
@@ -74,21 +73,22 @@ class Thinking:
 
     def trail(self, assignment: Assignment) -> Trail:
         """A new walk along what is recorded of an attempt."""
-        return Trail(self.record, assignment.task.name, assignment.recorded_as, walked=self.mode is not Mode.LIVE)
+        known = program_class(assignment.task.thinks) is None
+        way = Way.ALONE if self.mode is Mode.REPLAY else Way.ANEW if self.mode is Mode.LIVE else Way.ON
+        return Trail(self.record, assignment.task.name, assignment.recorded_as, way, in_order=known)
 
     @contextmanager
-    def context(self, assignment: Assignment) -> Iterator[None]:
+    def context(self, bench: Bench) -> Iterator[None]:
         """DSPy's settings of one attempt. Its own cache, history and trace stay off: the record is all of them.
 
         Raises:
             NotRecorded: a replay of work that no model had a part in.
         """
-        task = assignment.task
+        task = bench.assignment.task
         lm = self.model(task)
         if lm is None and self.mode is Mode.REPLAY and program_class(task.thinks) is None:
             raise NotRecorded(f"{task.name} was done without a model: the record answers nothing that its {task.thinks} asks")
-        caller = Caller(task.name, task.category, assignment.recorded_as)
-        with dspy.context(lm=lm, disable_history=True, trace=None, swarm_call=caller):
+        with dspy.context(lm=lm, disable_history=True, trace=None, swarm_call=bench.caller):
             yield
 
     async def specialist(self, bench: Bench, trail: Trail, brief: Brief) -> Specialist:

@@ -56,7 +56,12 @@ def site_at(home: str | None) -> "Site":
 
 def limits_of(budget: str | None) -> dict[str, float] | None:
     """`usd=5,docs.calls=200`, as numbers by unit, or category and unit."""
-    return dict(_limit(part) for part in budget.split(",")) if budget else None
+    if budget is None:
+        return None
+    limits = [_limit(part) for part in budget.split(",")]
+    if len(dict(limits)) < len(limits):
+        raise typer.BadParameter(f"{budget!r} says one limit twice")
+    return dict(limits)
 
 
 def _limit(text: str) -> tuple[str, float]:

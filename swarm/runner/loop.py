@@ -47,12 +47,14 @@ from swarm.errors import (
     AgentStopped,
     AttemptTimedOut,
     Bug,
+    CallerError,
     ContractBreach,
     EnvironmentFault,
     OutOfBudget,
     Parked,
     Refusal,
     ScopeBreach,
+    SwarmError,
 )
 from swarm.journal.requests import Approve, Cancel, Request, Retry
 from swarm.plans.checks import Check, Condition, GapClosed, Run
@@ -254,7 +256,7 @@ class Runner:
         except Refusal as refusal:
             if not self._stopping:
                 await self._refuse(attempt, refusal)
-        except (EnvironmentFault, Parked) as fault:
+        except (EnvironmentFault, Parked, CallerError) as fault:  # the last: what only an attempt shows of a plan, such as a tool's name
             if not self._stopping:
                 await self.record(AttemptCutOff(task=attempt.task.name, attempt=attempt.number, reason=str(fault)))
                 self._pause(str(fault), fault)
@@ -267,9 +269,9 @@ class Runner:
         event = AttemptRefused(task=name, attempt=attempt.number, last=last, refused=refused, seconds=seconds)
         await self.record(*attempt.reported(getattr(refusal, "left", None)), event)
 
-    def _pause(self, reason: str, fault: EnvironmentFault | Parked) -> None:
+    def _pause(self, reason: str, fault: SwarmError) -> None:
         """Nothing new starts; what is in flight goes on to its end."""
-        self._pausing = self._pausing or RunPaused(reason=reason, missing=isinstance(fault, EnvironmentFault))
+        self._pausing = self._pausing or RunPaused(reason=reason, missing=not isinstance(fault, Parked))
 
     async def _complete_landing(self, task: str) -> None:
         landing = self.state.tasks[task].landing

@@ -48,7 +48,7 @@ def chosen(site: Site, lm: str | None, budget: Mapping[str, float] | None, befor
         before: of the run's last scheduler.
     """
     earlier = before or Choice()
-    return Choice(lm or earlier.lm or site.environment.get(LM_VARIABLE, ""), budget or earlier.budget)
+    return Choice(lm or earlier.lm or site.environment.get(LM_VARIABLE, ""), {**(earlier.budget or {}), **(budget or {})})
 
 
 def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: Choice) -> None:
@@ -63,11 +63,20 @@ def require_models(site: Site, graph: Graph, selected: set[str] | None, choice: 
     without = [name for name in wanted if not _model_of(graph, name, choice)]
     if without:
         raise EnvironmentFault(no_model(without))
-    if wanted:
-        from swarm.agents.lm.models import endpoint_for, parse_model
+    thinking = {name for name, task in graph.tasks.items() if task.thinks and (selected is None or name in selected)}
+    for model in sorted({_model_of(graph, name, choice) for name in (*wanted, *thinking)} - {""}):
+        _require_model(site, model, choice, needed=any(_model_of(graph, name, choice) == model for name in wanted))
 
-        for model in sorted({_model_of(graph, name, choice) for name in wanted}):
-            endpoint_for(parse_model(model), site.environment, trusted=bool(choice.lm))
+
+def _require_model(site: Site, model: str, choice: Choice, *, needed: bool) -> None:
+    """A task that may be done without a model may go without its key, but not name what is none."""
+    from swarm.agents.lm.models import endpoint_for, parse_model
+
+    try:
+        endpoint_for(parse_model(model), site.environment, trusted=bool(choice.lm))
+    except EnvironmentFault:
+        if needed:
+            raise
 
 
 def _require_categories(graph: Graph, choice: Choice) -> None:

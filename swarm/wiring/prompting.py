@@ -1,5 +1,6 @@
 """`swarm agents NAME`: a specialist as it is, its signature, and the prompt that it would be sent for a task."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from swarm.agents.bench import Bench
 from swarm.agents.checking import Checking
-from swarm.agents.lm.record import MemoryRecord
+from swarm.agents.lm.record import Caller, MemoryRecord
 from swarm.agents.performer import files_of
 from swarm.agents.prompting import first_prompt, signature_of
 from swarm.engine.ports import Assignment
@@ -105,6 +106,8 @@ def _require_writable(path: Path) -> None:
         raise UsageError(f"{path}: a state is JSON: give a file name that ends in .json")
     if path.exists():
         raise UsageError(f"{path} is there already: choose another name")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written: {path.parent} is no folder that you may write to")
 
 
 def _task(graph: Graph, agent: str, text: str | None) -> Task:
@@ -149,7 +152,9 @@ async def _prompt(
             await worktree.checkout(commit)
             with tempfile.TemporaryDirectory() as scratch:
                 desk = _desk(plan, graph, ground, task, worktree, Path(scratch))
-                bench = Bench(given, desk, Checking(worktree, commit, task.scope, ground.judge, given.checks))
+                bench = Bench(
+                    given, desk, Checking(worktree, commit, task.scope, ground.judge, given.checks), Caller(task.name, task.category, 1)
+                )
                 told = replace(given.brief, before=given.before)
                 specialist = await minds().specialist(bench, minds().trail(given), told)
                 if save is not None:

@@ -244,6 +244,7 @@ def _shell_in(home: Path, typist: str) -> Shell:
     folder = home / "desk"
     folder.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SWARM_") and not name.endswith("_API_KEY")}
+    kept["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"  # the typist has imported what sets it, in an environment that was another
     return Shell(folder, {**kept, "HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, typist)
 
 

@@ -337,11 +337,14 @@ def test_the_accounts_have_the_budgets_of_plan_category_and_task_and_what_was_sp
     assert refused(ledger, "c.b", Spend(calls=5)) == PLAN
 
 
-def test_a_budget_of_the_command_line_takes_the_place_of_the_plans_own_and_of_no_other() -> None:
+def test_a_limit_of_the_command_line_takes_the_place_of_the_plans_own_and_of_no_other() -> None:
     plan = parse_plan(PLAN_TEXT, "plan.yaml", {})
-    ledger = ledger_for(plan, compile_plan(plan), [row("c.b", 200)], schema.Budget(usd=1.0))
-    assert refused(ledger, "c.b", Spend(calls=500)) is None
+    given, of_category = schema.Budget(calls=600, usd=1.0), {"c": schema.Budget(calls=550)}
+    ledger = ledger_for(plan, compile_plan(plan), [row("c.b", 200)], given, of_category)
+    assert refused(ledger, "c.b", Spend(calls=340)) is None
+    assert refused(ledger, "c.b", Spend(calls=351)) == Scope("category", "c")
     assert refused(ledger, "c.b", Spend(usd_known=1.5)) == PLAN
+    assert refused(ledger, "c.b", Spend(tokens=5000)) == Scope("category", "c"), "a limit in calls takes none off the tokens"
     assert refused(ledger, "c.a", Spend(calls=8)) == Scope("task", "c.a")
 
 

@@ -14,7 +14,7 @@ from swarm.agents.drafting.overview import overview
 from swarm.agents.drafting.proposing import Draft, Proposals
 from swarm.agents.lm.record import Caller, MemoryRecord
 from swarm.agents.programs.react import React
-from swarm.agents.programs.trail import Trail
+from swarm.agents.programs.trail import Trail, Way
 from swarm.agents.tools import Toolbox
 from swarm.agents.tools.answers import cut
 from swarm.errors import AgentStopped, EnvironmentFault, Parked
@@ -86,7 +86,7 @@ async def draft(goal: Goal, lm: Any, desk: Desk, proposals: Proposals, turns: in
 async def _worked(goal: Goal, desk: Desk, proposals: Proposals, turns: int) -> str:
     """Goes on until a plan is proved, the planner says what it cannot solve, or the turns are up: some finish in the turn in which they
     propose, before they have seen that it was refused."""
-    trail, paths = Trail(MemoryRecord(), NAME, 1, walked=False), await desk.list_files()
+    trail, paths = Trail(MemoryRecord(), NAME, 1, Way.ANEW), await desk.list_files()
     while True:
         planner = _planner(goal, desk, proposals, trail, paths, turns)
         answer = await planner.acall(brief=_brief(goal, turns), inbox={}, desk=desk)

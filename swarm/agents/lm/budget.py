@@ -52,7 +52,11 @@ class BudgetSpent(Parked):
     def __init__(self, scope: Scope, unit: str, limit: float, used: float, reserved: float, wanted: float) -> None:
         held = f", {reserved:g} reserved by calls in flight" if reserved else ""
         name = f"{scope.name}.{unit}" if scope.kind == "category" else unit
-        more = f"raise its `budget: {{{unit}: …}}` in the plan" if scope.kind == "task" else f"`swarm resume RUN --budget {name}=…`"
+        more = (
+            f"raise its `budget: {{{unit}: …}}` in the plan and execute it again"
+            if scope.kind == "task"
+            else f"`swarm resume RUN --budget {name}=…`"
+        )
         super().__init__(
             f"the budget of the {scope} is spent: {used:g} of {limit:g} {unit} used{held}, and the next call may take {wanted:g}: {more}"
         )

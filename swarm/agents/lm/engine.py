@@ -179,6 +179,17 @@ class _Calls:
         return None if error is None or self._parks(public_error(error, self._model)) else error
 
     async def _ask(self, question: _Question) -> Response:
+        """Until it is answered, the question stands among those that its attempt waits for; one that is cancelled stays there."""
+        question.caller.unanswered[question.number] = self._world.clock()
+        try:
+            answer = await self._tried(question)
+        except Exception:
+            del question.caller.unanswered[question.number]
+            raise
+        del question.caller.unanswered[question.number]
+        return answer
+
+    async def _tried(self, question: _Question) -> Response:
         for tried in count(1):
             outcome = await self._try(question, tried)
             if outcome.error is None:
@@ -237,15 +248,15 @@ class _Calls:
             self._line.breaker.heard(Heard.LET_GO)
             return _Outcome(_lost(), self._world.clock() - began, error=error, public=error), False
         except Exception as error:  # noqa: BLE001 # it is written down, weighed, and raised again
-            return self._failed(question, error, self._world.clock() - began)
+            return self._failed(question, error, began)
         self._line.breaker.heard(Heard.SUCCEEDED)
         return _Outcome(self._spent(question, response), self._world.clock() - began, response), False
 
-    def _failed(self, question: _Question, error: Exception, seconds: float) -> tuple[_Outcome, bool]:
+    def _failed(self, question: _Question, error: Exception, began: float) -> tuple[_Outcome, bool]:
         public = public_error(error, self._model)
         means = meaning(public)
-        broken = self._line.breaker.heard(means.heard) and means.heard is not Heard.LET_GO
-        return _Outcome(_lost() if means.charged else Spend(), seconds, error=error, public=public), broken
+        broken = self._line.breaker.heard(means.heard, began if means.again else None) and means.heard is not Heard.LET_GO
+        return _Outcome(_lost() if means.charged else Spend(), self._world.clock() - began, error=error, public=public), broken
 
     def _spent(self, question: _Question, response: Response) -> Spend:
         usage = response.usage

@@ -167,6 +167,7 @@ class Breaker:
         self._rest_s = rest_s
         self._clock = clock
         self._failed = 0
+        self._failed_at_s = float("-inf")
         self._rested_at_s = 0.0
         self._why = Heard.FAILED_OFTEN
         self._lock = threading.Lock()
@@ -183,11 +184,19 @@ class Breaker:
             elif self.state is not State.CLOSED:
                 raise self.broken()
 
-    def heard(self, what: Heard) -> bool:
-        """Takes in what became of an admitted call; True when the provider is now held for broken."""
+    def heard(self, what: Heard, began_s: float | None = None) -> bool:
+        """Takes in what became of an admitted call; True when the provider is now held for broken.
+
+        Args:
+            began_s: when the call was sent, on this breaker's clock. Calls that were under way together when one failed count once: a
+                provider that stumbles for a moment fails all of them.
+        """
         with self._lock:
+            if what is Heard.FAILED and began_s is not None and began_s < self._failed_at_s and self.state is State.CLOSED:
+                return False
             if what is Heard.FAILED:
                 self._failed += 1
+                self._failed_at_s = self._clock()
                 what = Heard.FAILED_OFTEN if self._failed >= self._most else what
             elif what is Heard.SUCCEEDED:
                 self._failed = 0

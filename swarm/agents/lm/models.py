@@ -78,6 +78,10 @@ class Models:
             self._opened[chosen] = self._open(chosen)
         return self._opened[chosen]
 
+    def names(self, name: str | None) -> bool:
+        """Whether a model is named, here or by the operator; none is opened."""
+        return bool(self._override or name)
+
     def unpriced(self, name: str | None) -> bool:
         """Whether what this model costs is unknown, so that no budget in dollars can bound it.
 
@@ -116,16 +120,18 @@ def ledger_for(
 
     Args:
         rows: the recorded calls.
-        budget, of_categories: of the command line; they take the place of the plan's own.
+        budget, of_categories: of the command line; each limit of them takes the place of the plan's.
     """
     given = of_categories or {}
-    categories = {name: _limits(given.get(name, each.budget)) for name, each in plan.spec.categories.items()}
+    categories = {name: _limits(each.budget, given.get(name)) for name, each in plan.spec.categories.items()}
     tasks = {name: _limits(each.budget) for name, each in graph.tasks.items()}
-    return Ledger(_limits(budget or plan.spec.limits.budget), categories, tasks, rows)
+    return Ledger(_limits(plan.spec.limits.budget, budget), categories, tasks, rows)
 
 
-def _limits(budget: schema.Budget) -> Budget:
-    return Budget(budget.usd, budget.calls, budget.tokens)
+def _limits(planned: schema.Budget, given: schema.Budget | None = None) -> Budget:
+    """Unit by unit: whoever gives more calls has not taken the limit off the dollars."""
+    own = given or schema.Budget()
+    return Budget(own.usd or planned.usd, own.calls or planned.calls, own.tokens or planned.tokens)
 
 
 def roomy(loop: asyncio.AbstractEventLoop) -> None:

@@ -38,6 +38,8 @@ class Caller:
         self.task = task
         self.category = category
         self.attempt = attempt
+        self.unanswered: dict[int, float] = {}
+        """The questions that wait for an answer now, by number: since when, on the clock of the lines."""
         self._number = 0
         self._occurrences: Counter[str] = Counter()
         self._lock = threading.Lock()

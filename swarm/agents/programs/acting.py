@@ -81,7 +81,9 @@ class Acting:
         offer = self._offers.get(call.tool)
         if offer is None:
             return self._unknown(call.tool)
-        return await self._trail.step(call.tool, call.args, partial(_answered, offer, call.args), changes=offer.changes)
+        return await self._trail.step(
+            call.tool, call.args, partial(_answered, offer, call.args), changes=offer.changes, outside=offer.outside
+        )
 
     async def _finished(self, call: Call) -> Acted:
         try:

@@ -236,7 +236,9 @@ class _Served:
         offer = self.offers.get(message.name)
         if offer is None:
             raise ProcedureFailed(f"{self.program} used the tool {message.name!r}, which its agent does not have")
-        return await self.trail.step(offer.name, message.arguments, lambda: offer.call(message.arguments), changes=offer.changes)
+        return await self.trail.step(
+            offer.name, message.arguments, lambda: offer.call(message.arguments), changes=offer.changes, outside=offer.outside
+        )
 
     def _note(self, message: Note) -> None:
         if len(self.desk.notes) >= MOST_NOTES:

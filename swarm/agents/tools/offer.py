@@ -17,11 +17,13 @@ class Offer:
         call: performs it with the arguments that a model gave, whatever they are; answers with a short text, errors included.
         changes: whether it may change the worktree. Such a tool is performed again when an interrupted attempt starts anew, for
             what it does; what it answered is taken from the record. Other tools are not performed again.
+        outside: whether it acts outside of the worktree: a replay never performs it.
     """
 
     description: ToolDescription
     call: Callable[[Mapping[str, Any]], Awaitable[str]]
     changes: bool = False
+    outside: bool = False
 
     @property
     def name(self) -> str:
