@@ -154,6 +154,7 @@ def _break(desk: Any, change: Callable[[str], str]) -> None:
     rules.write_text(broken)
 
 
+@pytest.mark.slow
 def test_with_one_rule_broken_exactly_what_depends_on_it_is_missing_and_phase_2_opens_at_80_percent(desk: Any) -> None:
     _break(desk, lambda rules: rules.replace("regex: ^async\n", "regex: ^nothing\n"))
     _execute(desk, "broken", status=1)
