@@ -35,6 +35,6 @@ def _loaded_by(desk: Any, *arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in ended.stderr.rsplit("\n", 2)[-2].split()}
 
 
-@pytest.mark.parametrize("words", ["--help", "runs", "status", "handoff c.a", "log"])
+@pytest.mark.parametrize("words", ["--help", "runs", "status", "handoff c.a", "log", "agents"])
 def test_looking_loads_nothing_that_thinks_or_proves(desk: Any, words: str) -> None:
     assert _loaded_by(desk, *words.split()) & HEAVY == set()

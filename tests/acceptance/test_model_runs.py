@@ -1,5 +1,6 @@
 """Plans without any procedure, carried out by agents: the gaps are closed, what passes between them is typed, what it took is known."""
 
+import json
 from typing import Any
 
 import pytest
@@ -103,3 +104,10 @@ def test_what_it_took_is_known_and_an_unknown_price_is_not_zero(shared_shell: An
     for shown in (shared_shell.swarm("status", "r").stdout, shared_shell.swarm("handoff", "r", "c.guide").stdout):
         assert "tokens, cost unknown" in shown
         assert "$0.00" not in shown
+
+
+def test_a_state_is_saved_where_it_can_be_and_nothing_is_overwritten(shell: Any) -> None:
+    shell.swarm("agents", "code-analyzer", "--save", "state.json")
+    assert "turn" in json.loads((shell.folder / "state.json").read_text())
+    for name, why in (("state.json", "is there already"), ("nodir/x.json", "cannot be written"), ("state.pkl", "a state is JSON")):
+        assert why in shell.swarm("agents", "code-analyzer", "--save", name, status=2).stderr
