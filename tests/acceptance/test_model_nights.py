@@ -12,6 +12,8 @@ from tests.model_server import Chat, Coder, Lesson, ModelServer, Reply, Silence,
 NAMES = "abcdefgh"
 CODER = Coder(*(Lesson(f"task c.{name}.", files={f"{name}.txt": "x\n"}, commands=[f"cat {name}.txt"]) for name in (*NAMES, "own")))
 MODULE = """
+import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import dspy
@@ -23,8 +25,12 @@ class Asks(dspy.Module):
         self.ask = dspy.Predict("seen -> n: int")
 
     def forward(self, brief, desk):
+        def one(number):  # in another order each time
+            time.sleep(random.random() / 5)
+            return desk.run(["sh", "-c", f"echo {number}; date +%N"]).output
+
         with ThreadPoolExecutor(4) as pool:
-            seen = list(pool.map(lambda i: desk.run(["sh", "-c", f"sleep 0.$(date +%N | cut -c1); echo {i}; date +%N"]).output, range(4)))
+            seen = list(pool.map(one, range(4)))
         for text in seen:
             self.ask(seen=text)
         desk.write("own.txt", b"x")
